@@ -1,0 +1,50 @@
+/* Reverse-mode differentiation of a graph into the same graph.
+ *
+ * Creation order is a topological order, so one backward sweep over it is enough: no recursion, no sort. */
+#include "autograd/graph.h"
+#include "autograd/ops.h"
+
+/* Which nodes below `end` lead from a leaf: only those carry a gradient. */
+static bool *mark_leads(Graph *graph, int end, Node *const leaves[], int count)
+{
+    bool *leads = ARENA_ARRAY(graph->arena, bool, end);
+    for (int i = 0; i < count; i++)
+        if (leaves[i]->id < end)
+            leads[leaves[i]->id] = true;
+    for (int i = 0; i < end; i++) {
+        const Node *y = graph->node[i];
+        for (int k = 0; k < y->op->inputs; k++)
+            if (y->op->derivative[k] && leads[y->in[k]->id])
+                leads[i] = true;
+    }
+    return leads;
+}
+
+void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *const leaves[], int leaf_count, Node *grad[])
+{
+    Graph *graph = loss->graph;
+    const char *scope = graph->scope;
+    int end = loss->id + 1;
+    bool *leads = leaves ? mark_leads(graph, end, leaves, leaf_count) : mark_leads(graph, end, wrt, count);
+    Node **d = ARENA_ARRAY(graph->arena, Node *, end); /* d[i] = dL / d node i */
+    if (loss->shape.rank != 0 && shape_count(loss->shape) != 1)
+        graph_fail(graph, "the gradient of a tensor that is not a scalar needs a vector to start from");
+    if (leads[loss->id])
+        d[loss->id] = op_expand(seed ? seed : graph_constant(graph, 1), loss->shape);
+    for (int i = loss->id; i >= 0; i--) {
+        Node *y = graph->node[i];
+        if (!d[i] || !leads[i])
+            continue;
+        graph->scope = y->scope;
+        for (int k = 0; k < y->op->inputs; k++) {
+            int j = y->in[k]->id;
+            if (!leads[j] || !y->op->derivative[k])
+                continue;
+            Node *dx = y->op->derivative[k](y, d[i]);
+            d[j] = d[j] ? op_add(d[j], dx) : dx;
+        }
+    }
+    for (int i = 0; i < count; i++)
+        grad[i] = wrt[i]->id < end ? d[wrt[i]->id] : NULL;
+    graph->scope = scope;
+}

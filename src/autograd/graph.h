@@ -1,0 +1,139 @@
+/* Training is a graph: nodes are operators, edges are tensors, and the gradient is more nodes of the same graph.
+ *
+ * Creation order is execution order: nodes are appended and never moved. Building returns no errors: the graph keeps the
+ * first one with its layer path, and plan_compile() reports it, so models and derivatives stay expressions. */
+#ifndef GRADTOOL_AUTOGRAD_GRAPH_H
+#define GRADTOOL_AUTOGRAD_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "tensor/parameter.h"
+#include "tensor/shape.h"
+#include "tensor/variant.h"
+
+enum { OP_MAX_INPUTS = 4 };
+
+typedef struct Node Node;
+typedef struct Graph Graph;
+typedef struct Op Op;
+
+typedef enum OpKind {
+    OP_SOURCE,     /* a value from outside: input, parameter, constant */
+    OP_MAP,        /* element-wise over outputs: may be fused with its neighbours, block by block */
+    OP_STRUCTURED, /* anything else with a kernel */
+    OP_VIEW        /* the same numbers under another shape */
+} OpKind;
+
+/* Where gradient checks sample an input. */
+typedef enum Domain { ANY, POSITIVE, NONZERO, INDEX } Domain;
+
+/* What random operators draw from; the same for all nodes of a run of the plan. */
+typedef struct RunContext {
+    uint64_t seed;
+    uint64_t step; /* differs in every run of the plan that is to draw new numbers */
+} RunContext;
+
+/* The part of the output that a kernel is to write: elements of a map, units (see Op) of a structured operator. */
+typedef struct Part {
+    size_t first, count;
+    const RunContext *run;
+} Part;
+
+/* Writes out[part]. Inputs and output are contiguous arrays of `real`; those of a map already point at element part->first
+ * unless the operator says `whole_input`. The output of a map may be one of its inputs. Never fails, never allocates. */
+typedef void Kernel(const Node *y, void *out, const void *const in[], const Part *part);
+/* Builds dL/d(in[i]) from y and dy = dL/dy, out of operators. */
+typedef Node *Derivative(Node *y, Node *dy);
+
+/* A use of the operator for the generated gradient checks: inputs of these shapes, sampled in `domain` (the first
+ * input) or ANY (the others, unless `domains` says otherwise). */
+typedef struct OpExample {
+    const char *what;
+    int inputs;
+    Shape shape[OP_MAX_INPUTS];
+    Domain domain[OP_MAX_INPUTS];
+    Node *(*apply)(Node *const x[]);
+} OpExample;
+
+struct Op {
+    const char *name;
+    const char *help;
+    OpKind kind;
+    int inputs;
+    bool whole_input;                      /* a map whose inputs are not of the output's shape (expand) */
+    Kernel *kernel[VARIANT_COUNT];
+    size_t (*units)(const Node *y);        /* structured: independent parts that threads may divide; NULL: one */
+    double (*flops)(const Node *y);        /* NULL: one an element */
+    Derivative *derivative[OP_MAX_INPUTS]; /* NULL: constant in that input */
+    const OpExample *examples;             /* ends with inputs == 0 */
+};
+
+typedef struct Attributes {
+    double k, k2;
+    int axis, start, length;
+    bool transposed[2];
+    uint64_t identity; /* of a random operator: twins of a node draw the same numbers */
+} Attributes;
+
+/* Sees a computed value, block by block: values[0..count) stand at element `first` of the tensor, a multiple of PLAN_BLOCK.
+ * Different blocks may be seen by different threads at the same time. Numbers are `real` of the plan's variant. */
+typedef void TapFunction(void *context, const void *values, size_t first, size_t count);
+typedef struct Tap {
+    TapFunction *see;
+    void *context;
+    struct Tap *next;
+} Tap;
+
+struct Node {
+    const Op *op;
+    Graph *graph;
+    Node *in[OP_MAX_INPUTS];
+    Shape shape;
+    Attributes attributes;
+    int id;              /* position in the graph */
+    const char *scope;   /* path of the layer that made it, NULL outside of any */
+    const char *name;    /* of a source */
+    Parameter *parameter; /* of a parameter source */
+    Tap *taps;
+};
+
+/* A value that is copied into a buffer when the plan has run: running statistics. */
+typedef struct Assignment {
+    Node *value;
+    Parameter *into;
+} Assignment;
+
+struct Graph {
+    Arena *arena;
+    Node **node;
+    int count, capacity;
+    const char *scope; /* given to new nodes */
+    const char *error; /* the first, with its scope */
+    Assignment *assignment;
+    int assignments, assignment_capacity;
+};
+
+Graph *graph_new(Arena *arena);
+
+/* A tensor that is written before each run (workspace_value), a parameter, a number. The node of a parameter is made once. */
+Node *graph_input(Graph *graph, const char *name, Shape shape);
+Node *graph_parameter(Graph *graph, Parameter *parameter);
+Node *graph_constant(Graph *graph, double value);
+
+/* Appends a node; for operator files. The inputs are in[0..op->inputs). */
+Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[]);
+/* Keeps the first error; returns NULL never: a scalar constant stands in, so that building goes on. */
+Node *graph_fail(Graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* grad[i] = dL/d wrt[i], NULL where no gradient reaches it. `loss` is a scalar; `seed` is dL/dloss, NULL for 1.
+ * wrt may hold any nodes. Nodes between are differentiated only where they lead to one of `leaves` (NULL: to one of wrt):
+ * with parameters as leaves, a wrt that depends on no parameter has no gradient, as in PyTorch. */
+void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *const leaves[], int leaf_count, Node *grad[]);
+
+void graph_tap(Node *y, TapFunction *see, void *context);
+void graph_assign(Node *value, Parameter *into);
+
+#endif
