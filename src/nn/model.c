@@ -1,0 +1,421 @@
+/* Reading a model: layers in lists, names, shapes and parameters; and building its graph. */
+#include "nn/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/layer.h"
+
+const LayerType *const layer_table[] = {
+#define LAYER(name) &layer_##name,
+#include "nn/layers.def"
+};
+const int layer_count = sizeof layer_table / sizeof *layer_table;
+
+enum { DEPTH_LIMIT = 64, NAME_LIMIT = 200 };
+
+typedef struct CommonOptions {
+    const char *type, *name;
+    Json *input, *init, *bias_init;
+} CommonOptions;
+
+static const Field common_fields[] = {
+    {"type", FIELD_STRING, offsetof(CommonOptions, type), .required = true, .help = "what the layer does"},
+    {"name", FIELD_STRING, offsetof(CommonOptions, name), .help = "by default the type and its count"},
+    {"input", FIELD_JSON, offsetof(CommonOptions, input), .help = "the layers whose output it takes"},
+    {0}};
+static const Field init_fields[] = {
+    {"init", FIELD_JSON, offsetof(CommonOptions, init), .help = "how its weights start"}, {0}};
+static const Field bias_init_fields[] = {
+    {"bias_init", FIELD_JSON, offsetof(CommonOptions, bias_init), .help = "how its bias starts"}, {0}};
+static const Field no_fields[] = {{0}};
+
+static const LayerType *find_type(const Json *json, Error *err)
+{
+    const Json *type = json_member(json, "type");
+    if (!type) {
+        error_at(err, json, "a layer needs a `type`");
+        error_hint(err, "gradtool list layers shows what there is");
+        return NULL;
+    }
+    const char *names[sizeof layer_table / sizeof *layer_table + 1] = {NULL};
+    for (int i = 0; i < layer_count; i++)
+        names[i] = layer_table[i]->name;
+    int index = fields_choose(type, "layer type", names, err);
+    return index < 0 ? NULL : layer_table[index];
+}
+
+static Layer *find_layer(const LayerList *list, const char *name)
+{
+    for (int i = 0; i < list->count; i++)
+        if (!strcmp(list->layer[i]->name, name))
+            return list->layer[i];
+    return NULL;
+}
+
+/* Adds the layer that `value` names, or the list's own input, to the layer's sources. */
+static bool add_source(ModelReader *reader, Layer *layer, const LayerList *list, const Json *value, Shape input)
+{
+    if (value->type != JSON_STRING)
+        return error_at(reader->err, value, "`input` names layers");
+    if (layer->inputs == LAYER_MAX_INPUTS)
+        return error_at(reader->err, value, "a layer takes at most %d inputs", LAYER_MAX_INPUTS);
+    Layer *source = NULL;
+    if (strcmp(value->string, "input") != 0) {
+        source = find_layer(list, value->string);
+        if (!source) {
+            const char **names = ARENA_ARRAY(reader->arena, const char *, list->count + 1);
+            for (int i = 0; i < list->count; i++)
+                names[i] = list->layer[i]->name;
+            names[list->count] = "input";
+            error_at(reader->err, value, "no layer before %s is called `%s`", layer->path, value->string);
+            return error_suggest(reader->err, value->string, names, list->count + 1);
+        }
+    }
+    layer->in[layer->inputs] = source ? source->output : input;
+    layer->source[layer->inputs++] = source;
+    return true;
+}
+
+static bool read_sources(ModelReader *reader, Layer *layer, const LayerList *list, const Json *value, Shape input)
+{
+    if (!value) {
+        Layer *before = list->count ? list->layer[list->count - 1] : NULL;
+        layer->in[0] = before ? before->output : input;
+        layer->source[0] = before;
+        layer->inputs = 1;
+        return !layer->type->takes_many || error_at(reader->err, layer->json, "%s needs `input`: a list of layers", layer->type->name);
+    }
+    if (value->type != JSON_ARRAY)
+        return add_source(reader, layer, list, value, input);
+    if (value->count < 1 || (value->count > 1 && !layer->type->takes_many))
+        return error_at(reader->err, value, "%s takes one input, got %d", layer->type->name, value->count);
+    for (const Json *item = value->first; item; item = item->next)
+        if (!add_source(reader, layer, list, item, input))
+            return false;
+    return true;
+}
+
+static bool read_name(ModelReader *reader, Layer *layer, const LayerList *list, const CommonOptions *common, int ordinal, const char *path)
+{
+    layer->name = common->name ? common->name : arena_printf(reader->arena, "%s%d", layer->type->name, ordinal);
+    layer->path = *path ? arena_printf(reader->arena, "%s.%s", path, layer->name) : layer->name;
+    const Json *place = common->name ? json_member(layer->json, "name") : layer->json;
+    if (!*layer->name || strlen(layer->name) > NAME_LIMIT || strpbrk(layer->name, "./\n") || !strcmp(layer->name, "input"))
+        return error_at(reader->err, place, "`%s` cannot be a layer's name: names are short, without dots and slashes, and not `input`",
+                        layer->name);
+    if (find_layer(list, layer->name))
+        return error_at(reader->err, place, "two layers are called `%s`", layer->path);
+    return true;
+}
+
+static bool read_inits(ModelReader *reader, Layer *layer, const CommonOptions *common)
+{
+    bool fine = true;
+    if (common->init) {
+        layer->has_init = true;
+        fine = init_read(reader->arena, common->init, &layer->init, reader->err);
+    }
+    if (common->bias_init) {
+        layer->has_bias_init = true;
+        fine = init_read(reader->arena, common->bias_init, &layer->bias_init, reader->err) && fine;
+    }
+    return fine;
+}
+
+static void add_leaf(ModelReader *reader, Layer *layer)
+{
+    Model *model = reader->model;
+    if (model->leaves == reader->leaf_capacity) {
+        reader->leaf_capacity = reader->leaf_capacity ? 2 * reader->leaf_capacity : 32;
+        model->leaf = arena_grow(reader->arena, model->leaf, sizeof(Layer *) * (size_t)model->leaves,
+                                 sizeof(Layer *) * (size_t)reader->leaf_capacity);
+    }
+    layer->leaf = model->leaves;
+    model->leaf[model->leaves++] = layer;
+}
+
+static Layer *read_layer(ModelReader *reader, Json *json, const char *path, Shape input, const LayerList *list, int ordinal)
+{
+    const LayerType *type = find_type(json, reader->err);
+    if (!type)
+        return NULL;
+    Layer *layer = ARENA_NEW(reader->arena, Layer);
+    *layer = (Layer){.type = type, .json = json, .leaf = -1, .id = reader->ids++};
+    layer->options = arena_alloc(reader->arena, type->options_size + 1);
+    CommonOptions common = {0};
+    const FieldSet sets[] = {{common_fields, &common},
+                             {type->fields ? type->fields : no_fields, layer->options},
+                             {type->keys & KEYS_WEIGHT ? init_fields : no_fields, &common},
+                             {type->keys & KEYS_BIAS ? bias_init_fields : no_fields, &common}};
+    const char *what = arena_printf(reader->arena, "layer type %s", type->name);
+    bool fine = fields_read(reader->arena, json, what, sets, 4, reader->err);
+    fine = read_name(reader, layer, list, &common, ordinal, path) && fine;
+    fine = read_inits(reader, layer, &common) && fine;
+    fine = fine && read_sources(reader, layer, list, common.input, input);
+    if (fine && !type->is_container)
+        add_leaf(reader, layer);
+    return fine && type->declare(layer, reader, reader->err) ? layer : NULL;
+}
+
+/* How many of the list's items up to this one are of its type. */
+static int ordinal_of(const Json *array, const Json *item)
+{
+    const Json *type = json_member(item, "type");
+    int ordinal = 1;
+    if (!type || type->type != JSON_STRING)
+        return ordinal;
+    for (const Json *other = array->first; other != item; other = other->next) {
+        const Json *same = json_member(other, "type");
+        ordinal += same && same->type == JSON_STRING && !strcmp(same->string, type->string);
+    }
+    return ordinal;
+}
+
+bool layer_list_read(ModelReader *reader, Json *array, const char *path, Shape input, LayerList *list, Shape *output)
+{
+    if (!array || array->type != JSON_ARRAY || !array->count)
+        return error_at(reader->err, array, "`layers` must be a list of layers");
+    if (reader->depth == DEPTH_LIMIT)
+        return error_at(reader->err, array, "blocks nest deeper than %d", DEPTH_LIMIT);
+    reader->depth++;
+    list->layer = ARENA_ARRAY(reader->arena, Layer *, array->count);
+    bool fine = true;
+    for (Json *item = array->first; item && fine; item = item->next) {
+        if (item->type != JSON_OBJECT) {
+            fine = error_at(reader->err, item, "a layer is an object: {\"type\": \"linear\", ...}");
+            break;
+        }
+        Layer *layer = read_layer(reader, item, path, input, list, ordinal_of(array, item));
+        if (!layer)
+            fine = false; /* what follows depends on its shape */
+        else
+            list->layer[list->count++] = layer;
+    }
+    reader->depth--;
+    if (fine)
+        *output = list->layer[list->count - 1]->output;
+    return fine;
+}
+
+int layer_declare(Layer *layer, ModelReader *reader, const char *name, Shape shape, ParameterRole role, Init standard, Fan fan)
+{
+    Model *model = reader->model;
+    Parameter *p = ARENA_NEW(reader->arena, Parameter);
+    *p = (Parameter){
+        .name = arena_printf(reader->arena, "%s.%s", layer->path, name),
+        .layer = layer->path,
+        .kind = role == ROLE_BUFFER ? PARAMETER_BUFFER : role == ROLE_COUNTER ? PARAMETER_COUNTER : PARAMETER_WEIGHT,
+        .shape = shape,
+        .frozen = reader->frozen,
+        .index = model->states,
+    };
+    Init init = standard;
+    if (layer->has_init && (role == ROLE_WEIGHT || role == ROLE_GAIN) && layer->init.kind != INIT_DEFAULT)
+        init = layer->init;
+    else if (!layer->has_init && reader->has_init && role == ROLE_WEIGHT && reader->init.kind != INIT_DEFAULT)
+        init = reader->init;
+    else if (layer->has_bias_init && role == ROLE_BIAS && layer->bias_init.kind != INIT_DEFAULT)
+        init = layer->bias_init;
+    if (role != ROLE_COUNTER) {
+        p->data = arena_try(reader->arena, shape_count(shape) * sizeof(float) + 64);
+        if (!p->data) {
+            error_at(reader->err, layer->json, "%s of %s needs %.0f MiB, which cannot be had", p->name, shape_text(reader->arena, shape),
+                     (double)shape_count(shape) * sizeof(float) / (1 << 20));
+            p->shape = SHAPE_SCALAR;
+            p->data = ARENA_NEW(reader->arena, float);
+        }
+    }
+    if (model->states == reader->state_capacity) {
+        reader->state_capacity = reader->state_capacity ? 2 * reader->state_capacity : 64;
+        model->state = arena_grow(reader->arena, model->state, sizeof(Parameter *) * (size_t)model->states,
+                                  sizeof(Parameter *) * (size_t)reader->state_capacity);
+    }
+    model->state[model->states++] = p;
+    layer->own[layer->owns] = (LayerParameter){.parameter = p, .init = init, .fan = fan};
+    return layer->owns++;
+}
+
+static bool read_input_shape(const Json *value, Model *model, Error *err)
+{
+    if (value->type == JSON_OBJECT) {
+        const Json *tokens = json_member(value, "tokens"), *length = json_member(value, "length");
+        int64_t count = 0, positions = 0;
+        if (!tokens || !length)
+            return error_at(err, value, "token input is {\"tokens\": 96, \"length\": 128}");
+        if (!fields_read_integers(tokens, "tokens", &count, 1, 1, err) || !fields_read_integers(length, "length", &positions, 1, 1, err))
+            return false;
+        if (count > 1 << 24 || positions > 1 << 24)
+            return error_at(err, value, "token numbers and lengths reach up to 2^24");
+        model->tokens = (int)count;
+        model->input = SHAPE((int)positions);
+        return true;
+    }
+    if (value->type != JSON_ARRAY || value->count > SHAPE_MAX_RANK - 2)
+        return error_at(err, value, "`input` is the shape of one sample: [2], [1, 28, 28], or {\"tokens\": 96, \"length\": 128}");
+    for (const Json *item = value->first; item; item = item->next) {
+        int64_t size = 0;
+        if (!fields_read_integers(item, "input", &size, 1, 1, err))
+            return false;
+        if (size > 1 << 28)
+            return error_at(err, item, "an axis of %lld is too large", (long long)size);
+        model->input.dim[model->input.rank++] = (int)size;
+    }
+    return true;
+}
+
+static void collect_weights(Model *model, Arena *arena)
+{
+    model->parameter = ARENA_ARRAY(arena, Parameter *, model->states);
+    for (int i = 0; i < model->states; i++)
+        if (model->state[i]->kind == PARAMETER_WEIGHT)
+            model->parameter[model->parameters++] = model->state[i];
+}
+
+Model *model_read(Arena *arena, Json *object, Error *err)
+{
+    typedef struct Options {
+        const char *name;
+        Json *input, *layers, *init;
+    } Options;
+    static const Field fields[] = {
+        {"name", FIELD_STRING, offsetof(Options, name), "\"model\"", .help = "the model's name"},
+        {"input", FIELD_JSON, offsetof(Options, input), .required = true, .help = "the shape of one sample"},
+        {"layers", FIELD_JSON, offsetof(Options, layers), .required = true, .help = "the layers"},
+        {"init", FIELD_JSON, offsetof(Options, init), "\"default\"", .help = "how weights of linear, convolution, attention and recurrent layers start"},
+        {0}};
+    Options options = {0};
+    int errors = error_count(err);
+    Model *model = ARENA_NEW(arena, Model);
+    ModelReader reader = {.arena = arena, .model = model, .err = err};
+    bool fine = fields_read(arena, object, "the model", &(FieldSet){fields, &options}, 1, err);
+    if (options.init)
+        fine = (reader.has_init = init_read(arena, options.init, &reader.init, err)) && fine;
+    if (!options.input || !options.layers || !read_input_shape(options.input, model, err))
+        return NULL;
+    model->name = options.name;
+    Layer *root = ARENA_NEW(arena, Layer);
+    *root = (Layer){.name = "", .path = "", .json = object, .leaf = -1, .id = reader.ids++};
+    model->root = root;
+    if (!layer_list_read(&reader, options.layers, "", model->input, &root->list, &model->output) || !fine || error_count(err) > errors)
+        return NULL;
+    collect_weights(model, arena);
+    return model;
+}
+
+static void initialise_layers(const LayerList *list, uint64_t seed, Arena *scratch)
+{
+    for (int i = 0; i < list->count; i++) {
+        const Layer *layer = list->layer[i];
+        for (int k = 0; k < layer->owns; k++) {
+            const LayerParameter *own = &layer->own[k];
+            own->parameter->counter = 0;
+            if (own->parameter->data)
+                init_apply(&own->init, own->parameter, own->fan, seed, scratch);
+        }
+        initialise_layers(&layer->list, seed, scratch);
+        initialise_layers(&layer->shortcut, seed, scratch);
+    }
+}
+
+void model_initialise(Model *model, uint64_t seed)
+{
+    Arena *scratch = arena_new(NULL);
+    initialise_layers(&model->root->list, seed, scratch);
+    arena_free(scratch);
+}
+
+size_t model_parameter_count(const Model *model)
+{
+    size_t count = 0;
+    for (int i = 0; i < model->parameters; i++)
+        count += shape_count(model->parameter[i]->shape);
+    return count;
+}
+
+Shape layer_batch_shape(const ModelBuild *build, Shape shape)
+{
+    return shape_prepend(build->batch, shape);
+}
+
+Node *layer_parameter(const Layer *layer, ModelBuild *build, int index)
+{
+    Parameter *p = layer->own[index].parameter;
+    Node **node = &build->nodes->state[p->index];
+    if (!*node)
+        *node = graph_parameter(build->graph, p);
+    return *node;
+}
+
+/* Values of a list's layers by their place in the list, so that later layers find those they name. */
+Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
+{
+    Graph *graph = build->graph;
+    Node **value = ARENA_ARRAY(graph->arena, Node *, list->count);
+    for (int i = 0; i < list->count; i++) {
+        const Layer *layer = list->layer[i];
+        const char *scope = graph->scope;
+        Node *x[LAYER_MAX_INPUTS];
+        for (int k = 0; k < layer->inputs; k++) {
+            x[k] = input;
+            for (int j = i - 1; j >= 0 && layer->source[k]; j--)
+                if (list->layer[j] == layer->source[k]) {
+                    x[k] = value[j];
+                    break;
+                }
+        }
+        graph->scope = layer->path;
+        int first = graph->count;
+        value[i] = layer->type->build(layer, build, x);
+        if (layer->leaf >= 0 && value[i]->id < first) /* it passes its input on: its gradient is still its own */
+            value[i] = op_identity(value[i]);
+        if (layer->leaf >= 0)
+            build->nodes->leaf[layer->leaf] = value[i];
+        graph->scope = scope;
+    }
+    return value[list->count - 1];
+}
+
+ModelNodes model_build(const Model *model, Graph *graph, int batch, bool training)
+{
+    ModelNodes nodes = {
+        .leaf = ARENA_ARRAY(graph->arena, Node *, model->leaves),
+        .state = ARENA_ARRAY(graph->arena, Node *, model->states),
+    };
+    ModelBuild build = {.model = model, .graph = graph, .nodes = &nodes, .batch = batch, .training = training};
+    nodes.input = graph_input(graph, "input", shape_prepend(batch, model->input));
+    nodes.output = layer_list_build(&model->root->list, &build, nodes.input);
+    return nodes;
+}
+
+const char *layer_path(const Layer *layer)
+{
+    return layer->path;
+}
+
+const char *layer_type_name(const Layer *layer)
+{
+    return layer->type->name;
+}
+
+Shape layer_output(const Layer *layer)
+{
+    return layer->output;
+}
+
+Init init_fan_in_uniform(int fan_in)
+{
+    double bound = fan_in > 0 ? 1 / __builtin_sqrt((double)fan_in) : 0;
+    return (Init){.kind = INIT_UNIFORM, .low = -bound, .high = bound};
+}
+
+int layer_type_count(void)
+{
+    return layer_count;
+}
+
+const char *layer_type_row(int index, const char **help)
+{
+    *help = layer_table[index]->help;
+    return layer_table[index]->name;
+}

@@ -1,0 +1,57 @@
+/* A model: layers read from JSON, their shapes and parameters, and the graph that they make. */
+#ifndef GRADTOOL_NN_MODEL_H
+#define GRADTOOL_NN_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "autograd/graph.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "tensor/parameter.h"
+
+typedef struct Layer Layer;
+
+typedef struct Model {
+    const char *name;
+    Shape input; /* of one sample; of tokens [length] */
+    int tokens;  /* inputs are token numbers below this; 0: they are numbers */
+    Shape output;
+    Layer *root;
+    Layer **leaf; /* every layer that is no container, in the order they are defined */
+    int leaves;
+    Parameter **state; /* weights and buffers, in the order they are defined: the state_dict */
+    int states;
+    Parameter **parameter; /* the weights among them */
+    int parameters;
+} Model;
+
+/* Reads a model object: infers all shapes, declares all parameters (zero so far), fills defaults into the object.
+ * All mistakes are reported at once. */
+Model *model_read(Arena *arena, Json *object, Error *err);
+
+/* Initial weights: a function of seed and parameter names alone. */
+void model_initialise(Model *model, uint64_t seed);
+
+size_t model_parameter_count(const Model *model);
+
+const char *layer_path(const Layer *layer);
+const char *layer_type_name(const Layer *layer);
+Shape layer_output(const Layer *layer);
+
+/* The nodes of a built model. Arrays are in the order of model->leaf and model->state. */
+typedef struct ModelNodes {
+    Node *input;  /* [batch, input] */
+    Node *output; /* [batch, output] */
+    Node **leaf;
+    Node **state;
+} ModelNodes;
+
+/* Appends the model to a graph for batches of `batch` samples. `training` switches dropout and batch statistics. */
+ModelNodes model_build(const Model *model, Graph *graph, int batch, bool training);
+
+/* For `gradtool list layers`. */
+int layer_type_count(void);
+const char *layer_type_row(int index, const char **help);
+
+#endif
