@@ -1,0 +1,211 @@
+/* Reading a config: files inlined, assignments made, each part read by the floor that owns it, then the parts checked together. */
+#include "train/config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/fields.h"
+#include "base/file.h"
+#include "tensor/tensor_file.h"
+
+typedef struct RootOptions {
+    const char *name, *weights;
+    int64_t seed;
+    Json *model, *data, *loss, *optimizer, *schedule, *train, *clip, *monitor, *output;
+} RootOptions;
+
+static const Field root_fields[] = {
+    {"name", FIELD_STRING, offsetof(RootOptions, name), .help = "the run's name; by default the file's"},
+    {"seed", FIELD_INTEGER, offsetof(RootOptions, seed), "0", .limit = FIELD_NOT_NEGATIVE, .help = "of weights, order and generated data"},
+    {"model", FIELD_JSON, offsetof(RootOptions, model), .required = true, .help = "an object or the path of a file"},
+    {"weights", FIELD_PATH, offsetof(RootOptions, weights), .help = "safetensors file to start from"},
+    {"data", FIELD_JSON, offsetof(RootOptions, data), .required = true, .help = "an object or the path of a file"},
+    {"loss", FIELD_JSON, offsetof(RootOptions, loss), .required = true, .help = "a name or an object"},
+    {"optimizer", FIELD_JSON, offsetof(RootOptions, optimizer), "{}", .help = "by default sgd at 0.01"},
+    {"schedule", FIELD_JSON, offsetof(RootOptions, schedule), "{}", .help = "by default constant"},
+    {"train", FIELD_JSON, offsetof(RootOptions, train), .required = true, .help = "steps or epochs, and how"},
+    {"clip", FIELD_JSON, offsetof(RootOptions, clip), .help = "gradient clipping"},
+    {"monitor", FIELD_JSON, offsetof(RootOptions, monitor), "{}", .help = "what is measured"},
+    {"output", FIELD_JSON, offsetof(RootOptions, output), "{}", .help = "what is written"},
+    {0}};
+
+static const char *const nonfinite_choices[] = {"stop", "skip", "continue", NULL};
+static const Field train_fields[] = {
+    {"steps", FIELD_INTEGER, offsetof(TrainOptions, steps), .limit = FIELD_POSITIVE, .help = "optimizer steps"},
+    {"epochs", FIELD_INTEGER, offsetof(TrainOptions, epochs), .limit = FIELD_POSITIVE, .help = "passes over the data"},
+    {"batch_size", FIELD_INTEGER, offsetof(TrainOptions, batch_size), "32", .limit = FIELD_POSITIVE, .help = "samples of a micro-batch"},
+    {"accumulate", FIELD_INTEGER, offsetof(TrainOptions, accumulate), "1", .limit = FIELD_POSITIVE, .help = "micro-batches of a step"},
+    {"shuffle", FIELD_BOOL, offsetof(TrainOptions, shuffle), "true", .help = "a new order each epoch; false keeps file order"},
+    {"drop_last", FIELD_BOOL, offsetof(TrainOptions, drop_last), "false", .help = "drops an incomplete micro-batch"},
+    {"eval_every", FIELD_INTEGER, offsetof(TrainOptions, eval_every), "0", .limit = FIELD_NOT_NEGATIVE, .help = "steps between evaluations; 0: each epoch"},
+    {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices, .help = "what to do with a step that is not finite"},
+    {0}};
+
+/* Puts the content of the file that root.KEY names in its place. */
+static bool inline_file(Arena *arena, Json *root, const char *key, Error *err)
+{
+    Json *value = json_member(root, key);
+    if (!value || value->type != JSON_STRING)
+        return true;
+    const char *folder = value->source && value->source->is_file ? path_folder(arena, value->source->name) : ".";
+    const char *path = path_join(arena, folder, value->string);
+    if (!file_exists(path))
+        return error_at(err, value, "cannot read %s: no such file", path);
+    Json *content = json_read_file(arena, path, err);
+    if (!content)
+        return false;
+    json_replace(value, content);
+    return true;
+}
+
+static bool inline_files(Arena *arena, Json *root, Error *err)
+{
+    bool model = inline_file(arena, root, "model", err);
+    return inline_file(arena, root, "data", err) && model;
+}
+
+/* "a.b" as a JSON path that `assignment` sets: does it replace `key` itself? */
+static bool sets_whole(const char *assignment, const char *key)
+{
+    size_t length = strlen(key);
+    return !strncmp(assignment, key, length) && assignment[length] == '=';
+}
+
+Json *config_read_json(Arena *arena, const char *path, const char *const sets[], int count, Error *err)
+{
+    Json *root = json_read_file(arena, path, err);
+    if (!root)
+        return NULL;
+    if (root->type != JSON_OBJECT) {
+        error_at(err, root, "a config is an object: {\"model\": ..., \"data\": ..., \"loss\": ..., \"train\": ...}");
+        return NULL;
+    }
+    bool fine = true;
+    for (int i = 0; i < count; i++) /* first what replaces a file by another */
+        if (sets_whole(sets[i], "model") || sets_whole(sets[i], "data"))
+            fine = json_set(arena, root, sets[i], err) && fine;
+    fine = fine && inline_files(arena, root, err);
+    for (int i = 0; fine && i < count; i++)
+        if (!sets_whole(sets[i], "model") && !sets_whole(sets[i], "data"))
+            fine = json_set(arena, root, sets[i], err) && fine;
+    return fine ? root : NULL;
+}
+
+static bool read_train(Arena *arena, Json *object, TrainOptions *options, Error *err)
+{
+    if (!fields_read(arena, object, "train", &(FieldSet){train_fields, options}, 1, err))
+        return false;
+    if (options->steps && options->epochs)
+        return error_at(err, json_member(object, "steps"), "train has both `steps` and `epochs`; one of them says how long");
+    if (!options->steps && !options->epochs)
+        return error_at(err, object, "train needs `steps` or `epochs`");
+    if (options->batch_size > 1 << 24)
+        return error_at(err, json_member(object, "batch_size"), "a batch of %lld samples is too large", (long long)options->batch_size);
+    return true;
+}
+
+int64_t config_micro_batches(const Config *config)
+{
+    int64_t n = (int64_t)config->data.training.samples, batch = config->train.batch_size;
+    return config->train.drop_last ? n / batch : (n + batch - 1) / batch;
+}
+
+int64_t config_micro_size(const Config *config, int64_t index)
+{
+    int64_t left = (int64_t)config->data.training.samples - index * config->train.batch_size;
+    return left < config->train.batch_size ? left : config->train.batch_size;
+}
+
+static bool count_steps(Config *config, const Json *train, Error *err)
+{
+    int64_t micro = config_micro_batches(config);
+    if (micro < 1) {
+        error_at(err, json_member(train, "batch_size"), "with `drop_last`, %zu samples fill no batch of %lld",
+                 config->data.training.samples, (long long)config->train.batch_size);
+        return false;
+    }
+    config->steps_per_epoch = (micro + config->train.accumulate - 1) / config->train.accumulate;
+    if (config->train.epochs)
+        config->train.steps = config->train.epochs * config->steps_per_epoch;
+    return true;
+}
+
+/* Whether the data feeds the model, and the loss compares the two. */
+static bool check_parts(Config *config, const RootOptions *root, Arena *scratch, Error *err)
+{
+    const Dataset *data = &config->data.training;
+    const Model *model = config->model;
+    const Json *input = json_member(root->model, "input");
+    bool fine = true;
+    if (model->tokens && !data->tokens)
+        fine = error_at(err, input, "the model takes tokens, the data gives numbers");
+    else if (model->tokens && data->tokens > model->tokens)
+        fine = error_at(err, input, "the model knows %d tokens, the data has %d", model->tokens, data->tokens);
+    else if (!shape_equal(model->input, data->input)) {
+        fine = error_at(err, input, "the model takes samples of %s, the data gives %s", shape_text(scratch, model->input),
+                        shape_text(scratch, data->input));
+        error_hint(err, "set the model's `input` to %s", shape_text(scratch, data->input));
+    }
+    config->targets = (Targets){.shape = data->target, .classes = data->target_classes, .integers = data->targets_are_integers};
+    return loss_check(config->loss, model->output, &config->targets, root->loss, scratch, err) && fine;
+}
+
+static bool load_weights(Config *config, Arena *scratch, Error *err)
+{
+    const TensorFile *file = tensor_file_read(scratch, config->weights, err);
+    return file && tensor_file_load(file, config->model->state, config->model->states, scratch, err);
+}
+
+/* "a/spiral.json" -> "spiral" */
+static const char *name_of_file(Arena *arena, const char *path)
+{
+    const char *name = path_name(path), *dot = strrchr(name, '.');
+    return dot && dot != name ? arena_strndup(arena, name, (size_t)(dot - name)) : name;
+}
+
+static bool is_a_file_name(const char *name)
+{
+    return *name && strlen(name) <= 100 && !strpbrk(name, "/\\\n") && name[0] != '.';
+}
+
+Config *config_read(Arena *arena, const char *path, const char *const sets[], int count, Error *err)
+{
+    Json *json = config_read_json(arena, path, sets, count, err);
+    if (!json)
+        return NULL;
+    RootOptions root = {0};
+    Config *config = ARENA_NEW(arena, Config);
+    *config = (Config){.json = json, .path = path};
+    fields_read(arena, json, "the config", &(FieldSet){root_fields, &root}, 1, err);
+    config->seed = (uint64_t)root.seed;
+    config->weights = root.weights;
+    config->monitor = root.monitor;
+    config->output = root.output;
+    config->name = root.name ? root.name : name_of_file(arena, path);
+    if (!root.name)
+        json_add_member(arena, json, "name", json_new_string(arena, config->name));
+    if (!is_a_file_name(config->name))
+        error_at(err, json_member(json, "name"), "`%s` cannot be a run's name: it becomes a folder", config->name);
+    bool has_train = root.train && read_train(arena, root.train, &config->train, err);
+    if (root.model)
+        config->model = model_read(arena, root.model, err);
+    bool has_data = root.data && dataset_read(arena, root.data, config->seed, &config->data, err);
+    if (root.loss)
+        config->loss = loss_read(arena, root.loss, err);
+    if (config->model)
+        config->optimizer = optimizer_new(arena, root.optimizer, config->model->parameter, config->model->parameters, err);
+    if (root.clip && root.clip->type != JSON_NULL && config->model)
+        config->clip = clip_new(arena, root.clip, config->model->parameters, err);
+    Arena *scratch = arena_new(arena);
+    if (config->model && has_data && config->loss)
+        check_parts(config, &root, scratch, err);
+    if (has_data && has_train && count_steps(config, root.train, err) && config->optimizer)
+        config->schedule = schedule_new(arena, root.schedule, optimizer_base_lr(config->optimizer), config->train.steps, err);
+    if (!error_count(err)) {
+        model_initialise(config->model, config->seed);
+        if (config->weights)
+            load_weights(config, scratch, err);
+    }
+    arena_free(scratch);
+    return error_count(err) ? NULL : config;
+}

@@ -1,0 +1,58 @@
+/* A config as it will run: read, checked as a whole, completed, with everything it names built. */
+#ifndef GRADTOOL_TRAIN_CONFIG_H
+#define GRADTOOL_TRAIN_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "data/dataset.h"
+#include "nn/loss.h"
+#include "nn/model.h"
+#include "optim/clip.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+typedef enum NonfinitePolicy { NONFINITE_STOP, NONFINITE_SKIP, NONFINITE_CONTINUE } NonfinitePolicy;
+
+typedef struct TrainOptions {
+    int64_t steps;      /* of the optimizer; from epochs where the config says so */
+    int64_t epochs;     /* 0 where the config says steps */
+    int64_t batch_size; /* of a micro-batch */
+    int64_t accumulate;
+    int64_t eval_every; /* 0: after each epoch */
+    bool shuffle, drop_last;
+    int nonfinite;      /* NonfinitePolicy */
+} TrainOptions;
+
+typedef struct Config {
+    Json *json;          /* complete after reading: every default filled in, model and data inlined */
+    const char *path;
+    const char *name;
+    uint64_t seed;
+    const char *weights; /* file to start from, or NULL */
+    Model *model;        /* initialised, or loaded */
+    DataSplit data;
+    Targets targets;
+    Loss *loss;
+    Optimizer *optimizer;
+    Schedule *schedule;
+    Clip *clip;          /* NULL: none */
+    TrainOptions train;
+    int64_t steps_per_epoch;
+    Json *monitor, *output; /* read by the floor above; NULL where absent */
+} Config;
+
+/* Reads a config and builds all of it. `sets` are "key=value" assignments. All mistakes found are reported together. */
+Config *config_read(Arena *arena, const char *path, const char *const sets[], int count, Error *err);
+
+/* The JSON of a config: model and data inlined, assignments made, nothing checked yet. */
+Json *config_read_json(Arena *arena, const char *path, const char *const sets[], int count, Error *err);
+
+/* Micro-batches of an epoch, and the number of samples in micro-batch `index` of it. */
+int64_t config_micro_batches(const Config *config);
+int64_t config_micro_size(const Config *config, int64_t index);
+
+#endif

@@ -1,0 +1,58 @@
+/* What training tells the floor above while it runs. */
+#ifndef GRADTOOL_TRAIN_OBSERVER_H
+#define GRADTOOL_TRAIN_OBSERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "autograd/plan.h"
+#include "base/error.h"
+#include "optim/clip.h"
+#include "optim/optimizer.h"
+
+/* A training graph for one batch size, before it is compiled: the place to put taps. */
+typedef struct TrainGraph {
+    Graph *graph;
+    int batch;
+    Variant variant;
+    Node *const *leaf;      /* the output of each leaf layer */
+    Node *const *leaf_grad; /* dL/d of it; NULL where no gradient reaches it or nobody asked for it */
+    Node *const *grad;      /* of each weight; NULL likewise */
+    int leaves, parameters;
+} TrainGraph;
+
+typedef struct StepReport {
+    int64_t step, epoch; /* from 1 */
+    double loss, lr, grad_norm, clipped_norm, scale, seconds;
+    bool skipped;
+    int64_t samples;
+} StepReport;
+
+typedef struct EvalReport {
+    int64_t step;
+    double loss, accuracy;
+    bool has_accuracy;
+} EvalReport;
+
+/* Every function may be NULL. Those that return false have added an error, and training stops as failed. */
+typedef struct Observer {
+    void *context;
+    /* Is this step (from 1) measured? Such steps run the plans that were prepared by `attach`. */
+    bool (*measures)(void *context, int64_t step);
+    bool wants_leaf_gradients;
+    void (*attach)(void *context, const TrainGraph *graph);
+    /* A measured step begins; after each of its micro-batches (the taps have seen its values). */
+    void (*begin)(void *context, int64_t step);
+    void (*ran)(void *context, const TrainGraph *graph);
+    /* The gradient of weight `index`, of the whole group, before clipping. Returns its sum of squares. Only in measured steps. */
+    double (*gradient)(void *context, int index, const float *values, size_t count);
+    /* What the update did to weight `index`. Only in measured steps. */
+    void (*updated)(void *context, int index, const UpdateStatistics *statistics);
+    bool wants_updates;
+    bool (*accumulated)(void *context, int64_t step, int64_t micro, int64_t of, double loss, double grad_norm, Error *err);
+    /* The step is done; `clip` is NULL when nothing is clipped. */
+    bool (*stepped)(void *context, const StepReport *report, bool measured, const ClipResult *clip, Error *err);
+    bool (*evaluated)(void *context, const EvalReport *report, Error *err);
+} Observer;
+
+#endif

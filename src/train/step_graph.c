@@ -1,0 +1,113 @@
+/* Model, loss and gradient in one graph. */
+#include "train/step_graph.h"
+
+#include "autograd/ops.h"
+
+static Node *base_of(Node *x)
+{
+    while (x->op->kind == OP_VIEW)
+        x = x->in[0];
+    return x;
+}
+
+/* A gradient is changed in place by clipping, so each must stand in memory of its own. */
+static void separate_gradients(Graph *graph, Node *grad[], int count)
+{
+    bool *is_used = ARENA_ARRAY(graph->arena, bool, graph->count + count);
+    for (int i = 0; i < count; i++) {
+        if (!grad[i])
+            continue;
+        Node *base = base_of(grad[i]);
+        if (is_used[base->id] || base->op->kind == OP_SOURCE)
+            base = grad[i] = op_scale(grad[i], 1);
+        is_used[base->id] = true;
+    }
+}
+
+static void differentiate(StepGraph *g, const Config *config, Graph *graph, const Observer *observer)
+{
+    const Model *model = config->model;
+    int leaves = observer && observer->wants_leaf_gradients ? model->leaves : 0, weights = model->parameters, trainable = 0;
+    Node **wrt = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
+    Node **grad = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
+    Node **learned = ARENA_ARRAY(graph->arena, Node *, weights);
+    for (int i = 0; i < weights; i++) {
+        wrt[i] = g->model.state[model->parameter[i]->index];
+        if (!model->parameter[i]->frozen && wrt[i])
+            learned[trainable++] = wrt[i];
+        if (!wrt[i]) /* nothing reads it in this mode */
+            wrt[i] = graph_parameter(graph, model->parameter[i]);
+    }
+    for (int i = 0; i < leaves; i++)
+        wrt[weights + i] = g->model.leaf[i];
+    graph_gradient(g->loss.value, NULL, wrt, weights + leaves, learned, trainable, grad);
+    for (int i = 0; i < weights; i++)
+        if (model->parameter[i]->frozen)
+            grad[i] = NULL;
+    separate_gradients(graph, grad, weights);
+    Node **none = ARENA_ARRAY(graph->arena, Node *, model->leaves);
+    g->view.grad = grad;
+    g->view.leaf_grad = leaves ? grad + weights : none;
+}
+
+static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
+{
+    int weights = config->model->parameters, roots = 0;
+    Node **root = ARENA_ARRAY(arena, Node *, weights + 2);
+    root[roots++] = g->loss.sum;
+    if (!g->view.grad)
+        root[roots++] = g->model.output;
+    for (int i = 0; g->view.grad && i < weights; i++)
+        if (g->view.grad[i])
+            root[roots++] = g->view.grad[i];
+    g->plan = plan_compile(graph, root, roots, g->view.variant, arena, err);
+    g->workspace = g->plan ? workspace_new(g->plan, arena, err) : NULL;
+    if (!g->workspace)
+        return false;
+    g->input = workspace_value(g->workspace, g->model.input);
+    g->target = workspace_value(g->workspace, g->loss.target);
+    g->factor = workspace_value(g->workspace, g->loss.factor);
+    g->sum = workspace_value(g->workspace, g->loss.sum);
+    g->output = workspace_value(g->workspace, g->model.output);
+    g->gradient = ARENA_ARRAY(arena, float *, weights);
+    for (int i = 0; g->view.grad && i < weights; i++)
+        if (g->view.grad[i])
+            g->gradient[i] = workspace_value(g->workspace, g->view.grad[i]);
+    *workspace_context(g->workspace) = (RunContext){.seed = config->seed};
+    return true;
+}
+
+static StepGraph *begin(Arena *arena, const Config *config, int batch, Variant variant, bool training, Graph *graph)
+{
+    StepGraph *g = ARENA_NEW(arena, StepGraph);
+    g->batch = batch;
+    g->model = model_build(config->model, graph, batch, training);
+    g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
+    g->view = (TrainGraph){
+        .graph = graph,
+        .batch = batch,
+        .variant = variant,
+        .leaf = g->model.leaf,
+        .leaves = config->model->leaves,
+        .parameters = config->model->parameters,
+    };
+    return g;
+}
+
+StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Error *err)
+{
+    Graph *graph = graph_new(arena);
+    StepGraph *g = begin(arena, config, batch, variant, true, graph);
+    g->is_measured = observer != NULL;
+    differentiate(g, config, graph, observer);
+    if (observer && observer->attach && !graph->error)
+        observer->attach(observer->context, &g->view);
+    return compile(g, config, graph, arena, err) ? g : NULL;
+}
+
+StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err)
+{
+    Graph *graph = graph_new(arena);
+    StepGraph *g = begin(arena, config, batch, variant, false, graph);
+    return compile(g, config, graph, arena, err) ? g : NULL;
+}

@@ -1,0 +1,27 @@
+/* One training (or evaluation) graph for one batch size, compiled, with its memory. */
+#ifndef GRADTOOL_TRAIN_STEP_GRAPH_H
+#define GRADTOOL_TRAIN_STEP_GRAPH_H
+
+#include "train/config.h"
+#include "train/observer.h"
+
+typedef struct StepGraph {
+    int batch;
+    bool is_measured;
+    ModelNodes model;
+    LossNodes loss;
+    TrainGraph view;
+    Plan *plan;
+    Workspace *workspace;
+    float *input, *target, *factor; /* to be written before a run; NULL where the graph does not read it */
+    const float *sum;               /* of the loss's terms */
+    const float *output;            /* evaluation only */
+    float **gradient;               /* of each weight; NULL where it has none */
+} StepGraph;
+
+/* With an observer the graph is measured: the observer attaches its taps. */
+StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Error *err);
+/* Forward only, in evaluation mode. */
+StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
+
+#endif

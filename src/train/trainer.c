@@ -1,0 +1,446 @@
+/* The training loop. All memory is taken before the first step; a step only runs plans and passes over parameters. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tensor/statistics.h"
+#include "train/step_graph.h"
+
+enum { GRAPH_LIMIT = 8, EVALUATION_BATCH = 256 };
+
+struct Trainer {
+    Arena *arena;
+    Config *config;
+    Threads *threads;
+    const Observer *observer;
+    Variant variant;
+    StepGraph *graph[GRAPH_LIMIT]; /* by batch size, measured or not */
+    int graphs;
+    StepGraph *evaluation[2];
+    int evaluations;
+    uint32_t *order;       /* of this epoch's samples */
+    int64_t step, epoch;   /* done; running, from 1 */
+    int64_t micro;         /* next micro-batch of the epoch */
+    uint64_t runs;         /* micro-batches so far: what random operators draw by */
+    float **accumulated;   /* of each weight, where accumulate > 1 */
+    float **gradient;      /* of each weight, of this step */
+    double *square;        /* its sum of squares */
+    UpdateStatistics *update;
+    const ClipResult *clip; /* of this step; NULL: nothing is clipped */
+    bool measures_updates;
+    float *buffers;        /* state that is no weight, as it was before the step */
+    size_t buffer_count;
+    struct timespec started;
+    const StepGraph *last;
+};
+
+const char *train_status_name(TrainStatus status)
+{
+    static const char *const names[] = {"completed", "interrupted", "diverged", "failed"};
+    return names[status];
+}
+
+static StepGraph *graph_for(Trainer *t, int64_t batch, bool measured, Error *err)
+{
+    for (int i = 0; i < t->graphs; i++)
+        if (t->graph[i]->batch == batch && t->graph[i]->is_measured == measured)
+            return t->graph[i];
+    StepGraph *g = step_graph_new(t->arena, t->config, (int)batch, t->variant, measured ? t->observer : NULL, err);
+    if (g)
+        t->graph[t->graphs++] = g;
+    return g;
+}
+
+static bool measures(const Trainer *t, int64_t step)
+{
+    return t->observer && t->observer->measures && t->observer->measures(t->observer->context, step);
+}
+
+static bool prepare_graphs(Trainer *t, Error *err)
+{
+    const Config *config = t->config;
+    int64_t last = config_micro_size(config, config_micro_batches(config) - 1), first = config_micro_size(config, 0);
+    if (!graph_for(t, first, measures(t, 1), err) || !graph_for(t, last, measures(t, 1), err))
+        return false;
+    size_t samples = config->data.validation.samples;
+    if (!samples)
+        return true;
+    int batch = (int)(samples < EVALUATION_BATCH ? samples : EVALUATION_BATCH), rest = (int)(samples % (size_t)batch);
+    t->evaluation[t->evaluations++] = step_graph_new_evaluation(t->arena, config, batch, t->variant, err);
+    if (rest)
+        t->evaluation[t->evaluations++] = step_graph_new_evaluation(t->arena, config, rest, t->variant, err);
+    return t->evaluation[0] && (!rest || t->evaluation[1]);
+}
+
+Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Observer *observer, Error *err)
+{
+    const Model *model = config->model;
+    Trainer *t = ARENA_NEW(arena, Trainer);
+    *t = (Trainer){.arena = arena, .config = config, .threads = threads, .observer = observer, .variant = variant_best(), .epoch = 1};
+    t->order = ARENA_ARRAY(arena, uint32_t, config->data.training.samples);
+    t->gradient = ARENA_ARRAY(arena, float *, model->parameters);
+    t->accumulated = ARENA_ARRAY(arena, float *, model->parameters);
+    t->square = ARENA_ARRAY(arena, double, model->parameters);
+    t->update = ARENA_ARRAY(arena, UpdateStatistics, model->parameters);
+    for (int i = 0; i < model->parameters && config->train.accumulate > 1; i++) {
+        size_t bytes = sizeof(float) * shape_count(model->parameter[i]->shape);
+        t->accumulated[i] = arena_try(arena, bytes);
+        if (!t->accumulated[i]) {
+            error_add(err, "the accumulated gradient of %s needs %zu bytes, which cannot be had", model->parameter[i]->name, bytes);
+            return NULL;
+        }
+    }
+    for (int i = 0; i < model->states; i++)
+        t->buffer_count += model->state[i]->kind == PARAMETER_BUFFER ? shape_count(model->state[i]->shape) : 0;
+    t->buffers = ARENA_ARRAY(arena, float, t->buffer_count);
+    return prepare_graphs(t, err) ? t : NULL;
+}
+
+/* Copies buffers (running statistics) aside, or back where a step is not taken. */
+static void keep_buffers(Trainer *t, bool back)
+{
+    float *at = t->buffers;
+    for (int i = 0; t->buffer_count && i < t->config->model->states; i++) {
+        Parameter *p = t->config->model->state[i];
+        if (p->kind != PARAMETER_BUFFER)
+            continue;
+        size_t count = shape_count(p->shape);
+        memcpy(back ? p->data : at, back ? at : p->data, sizeof(float) * count);
+        at += count;
+    }
+}
+
+static void count_batch(const Model *model, int by)
+{
+    for (int i = 0; i < model->states; i++)
+        model->state[i]->counter += model->state[i]->kind == PARAMETER_COUNTER ? by : 0;
+}
+
+/* Terms of micro-batches [first, first + count) of the epoch. */
+static double group_terms(const Trainer *t, int64_t first, int64_t count)
+{
+    const Dataset *data = &t->config->data.training;
+    size_t size = shape_count(data->target);
+    double terms = 0;
+    for (int64_t m = first; m < first + count; m++) {
+        int64_t samples = config_micro_size(t->config, m);
+        for (int64_t i = 0; i < samples; i++) {
+            uint32_t sample = t->order[m * t->config->train.batch_size + i];
+            terms += loss_terms(t->config->loss, t->config->model->output, data->targets + (size_t)sample * size, 1);
+        }
+    }
+    return terms;
+}
+
+/* Adds the micro-batch's gradients to the group's; with one micro-batch they are used where they stand. */
+static void collect_gradients(Trainer *t, const StepGraph *g, int64_t index, int64_t group)
+{
+    for (int i = 0; i < t->config->model->parameters; i++) {
+        float *from = g->gradient[i], *into = t->accumulated[i];
+        if (group == 1 || !from) {
+            t->gradient[i] = from;
+            continue;
+        }
+        size_t count = shape_count(t->config->model->parameter[i]->shape);
+        if (!index)
+            memcpy(into, from, sizeof(float) * count);
+        for (size_t k = 0; index && k < count; k++)
+            into[k] += from[k];
+        t->gradient[i] = into;
+    }
+}
+
+static double total_norm(const Trainer *t)
+{
+    double total = 0;
+    for (int i = 0; i < t->config->model->parameters; i++)
+        total += t->gradient[i] ? t->square[i] : 0;
+    return sqrt(total);
+}
+
+/* What a pass over all weights does with one of them. */
+typedef void WeightWork(Trainer *t, int index);
+
+typedef struct Pass {
+    Trainer *trainer;
+    WeightWork *work;
+    size_t total;
+} Pass;
+
+/* Weights are dealt to threads in order, by where their middle falls. Each is done by one thread, so the bits stay the same. */
+static void pass_work(void *context, int thread, int threads)
+{
+    const Pass *pass = context;
+    const Model *model = pass->trainer->config->model;
+    size_t before = 0;
+    for (int i = 0; i < model->parameters; i++) {
+        size_t count = shape_count(model->parameter[i]->shape);
+        size_t owner = (before + count / 2) * (size_t)threads / (pass->total + 1);
+        if ((int)owner == thread)
+            pass->work(pass->trainer, i);
+        before += count;
+    }
+}
+
+static void over_weights(Trainer *t, WeightWork *work)
+{
+    enum { WORTH_THREADS = 100000 };
+    Pass pass = {.trainer = t, .work = work, .total = model_parameter_count(t->config->model)};
+    if (t->threads && threads_count(t->threads) > 1 && pass.total >= WORTH_THREADS)
+        threads_run(t->threads, pass_work, &pass);
+    else
+        pass_work(&pass, 0, 1);
+}
+
+static void square_weight(Trainer *t, int i)
+{
+    size_t count = shape_count(t->config->model->parameter[i]->shape);
+    t->square[i] = t->gradient[i] ? statistics_square_sum(t->variant, t->gradient[i], NULL, count) : 0;
+}
+
+static void measure_weight(Trainer *t, int i)
+{
+    size_t count = shape_count(t->config->model->parameter[i]->shape);
+    t->square[i] = t->observer->gradient(t->observer->context, i, t->gradient[i], t->gradient[i] ? count : 0);
+}
+
+/* One micro-batch: gather, run, collect. Adds its share to *loss. */
+static bool run_micro_batch(Trainer *t, int64_t index, int64_t group, double *terms, bool measured, double *loss, Error *err)
+{
+    const Config *config = t->config;
+    int64_t size = config_micro_size(config, t->micro);
+    StepGraph *g = graph_for(t, size, measured, err);
+    if (!g)
+        return false;
+    const Dataset *data = &config->data.training;
+    dataset_gather(data, t->order + t->micro * config->train.batch_size, (size_t)size, g->input, g->target);
+    double own = group == 1 && g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size)
+                                         : group_terms(t, t->micro, 1);
+    if (group == 1)
+        *terms = own;
+    double factor = loss_is_sum(config->loss) ? 1 : 1 / *terms;
+    if (g->factor)
+        *g->factor = (float)factor;
+    workspace_context(g->workspace)->step = t->runs++;
+    plan_run(g->plan, g->workspace, t->threads);
+    *loss += (double)*g->sum * factor;
+    count_batch(config->model, 1);
+    collect_gradients(t, g, index, group);
+    if (measured && t->observer->ran)
+        t->observer->ran(t->observer->context, &g->view);
+    t->micro++;
+    t->last = g;
+    if (group > 1 && t->observer && t->observer->accumulated) {
+        over_weights(t, square_weight);
+        double share = loss_is_sum(config->loss) ? 1 : 1 / own;
+        return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group, (double)*g->sum * share, total_norm(t), err);
+    }
+    return true;
+}
+
+static bool is_taken(const Trainer *t, double loss, double norm)
+{
+    return t->config->train.nonfinite == NONFINITE_CONTINUE || (isfinite(loss) && isfinite(norm));
+}
+
+static const ClipResult *clip_gradients(Trainer *t, StepReport *report)
+{
+    report->clipped_norm = report->grad_norm;
+    if (!t->config->clip)
+        return NULL;
+    const ClipResult *clip = clip_apply(t->config->clip, t->config->model->parameter, t->gradient, t->square);
+    report->clipped_norm = clip->clipped_norm;
+    return clip;
+}
+
+/* The factor that clipping by norm left for the optimizer, and whether the update is measured, stand in the trainer. */
+static void update_weight(Trainer *t, int i)
+{
+    if (!t->gradient[i])
+        return;
+    double coefficient = t->clip ? t->clip->factor[i] : 1;
+    optimizer_update(t->config->optimizer, i, t->gradient[i], coefficient, t->measures_updates ? &t->update[i] : NULL);
+}
+
+/* What update_weight would have measured, had the step been taken with nothing to add. */
+static void leave_weight(Trainer *t, int i)
+{
+    const Parameter *p = t->config->model->parameter[i];
+    t->update[i] = (UpdateStatistics){.weight_square = statistics_square_sum(t->variant, p->data, NULL, shape_count(p->shape))};
+}
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
+}
+
+TrainStatus trainer_step(Trainer *t, Error *err)
+{
+    const Config *config = t->config;
+    const Observer *observer = t->observer;
+    if (!t->step && !t->started.tv_sec)
+        clock_gettime(CLOCK_MONOTONIC, &t->started);
+    if (!t->micro)
+        dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
+    int64_t left = config_micro_batches(config) - t->micro;
+    int64_t group = left < config->train.accumulate ? left : config->train.accumulate;
+    int64_t first = t->micro;
+    bool measured = measures(t, t->step + 1);
+    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = 1};
+    double terms = group > 1 ? group_terms(t, t->micro, group) : 0;
+    keep_buffers(t, false);
+    if (measured && observer->begin)
+        observer->begin(observer->context, report.step);
+    for (int64_t k = 0; k < group; k++)
+        if (!run_micro_batch(t, k, group, &terms, measured, &report.loss, err))
+            return TRAIN_FAILED;
+    for (int64_t m = first; m < t->micro; m++)
+        report.samples += config_micro_size(config, m);
+    over_weights(t, measured && observer->gradient ? measure_weight : square_weight);
+    report.grad_norm = total_norm(t);
+    report.lr = schedule_rate(config->schedule, t->step);
+    const ClipResult *clip = clip_gradients(t, &report);
+    report.skipped = !is_taken(t, report.loss, report.grad_norm);
+    if (report.skipped) {
+        keep_buffers(t, true);
+        count_batch(config->model, (int)-group);
+        if (measured && observer->wants_updates)
+            over_weights(t, leave_weight);
+    } else {
+        optimizer_start_step(config->optimizer, config->schedule, t->step);
+        t->clip = clip;
+        t->measures_updates = measured && observer->wants_updates;
+        over_weights(t, update_weight);
+    }
+    t->step++;
+    report.seconds = seconds_since(&t->started);
+    for (int i = 0; measured && observer->updated && i < config->model->parameters; i++)
+        observer->updated(observer->context, i, t->gradient[i] ? &t->update[i] : NULL);
+    if (observer && observer->stepped && !observer->stepped(observer->context, &report, measured, clip, err))
+        return TRAIN_FAILED;
+    if (t->micro == config_micro_batches(config)) {
+        t->micro = 0;
+        t->epoch++;
+    }
+    return report.skipped && config->train.nonfinite == NONFINITE_STOP ? TRAIN_DIVERGED : TRAIN_COMPLETED;
+}
+
+static bool evaluate(Trainer *t, Error *err)
+{
+    const Config *config = t->config;
+    const Dataset *data = &config->data.validation;
+    double sum = 0, terms = 0, correct = 0, decisions = 0;
+    if (!data->samples || !t->observer || !t->observer->evaluated)
+        return true;
+    Arena *scratch = arena_new(t->arena);
+    uint32_t *order = ARENA_ARRAY(scratch, uint32_t, data->samples);
+    dataset_order(data->samples, 0, 0, false, order);
+    for (size_t at = 0; at < data->samples;) {
+        const StepGraph *g = t->evaluation[data->samples - at < (size_t)t->evaluation[0]->batch];
+        size_t size = (size_t)g->batch;
+        float *targets = ARENA_ARRAY(scratch, float, size *shape_count(data->target));
+        dataset_gather(data, order + at, size, g->input, targets);
+        if (g->target)
+            memcpy(g->target, targets, sizeof(float) * size * shape_count(data->target));
+        plan_run(g->plan, g->workspace, t->threads);
+        double count;
+        sum += (double)*g->sum;
+        terms += loss_terms(config->loss, config->model->output, targets, size);
+        correct += loss_correct(config->loss, config->model->output, g->output, targets, size, &count);
+        decisions += count;
+        at += size;
+    }
+    arena_free(scratch);
+    EvalReport report = {.step = t->step, .loss = loss_is_sum(config->loss) ? sum : sum / terms, .has_accuracy = decisions > 0};
+    report.accuracy = decisions > 0 ? correct / decisions : 0;
+    return t->observer->evaluated(t->observer->context, &report, err);
+}
+
+TrainStatus trainer_run(Trainer *t, const volatile sig_atomic_t *stop, Error *err)
+{
+    const TrainOptions *options = &t->config->train;
+    bool is_evaluated = false;
+    while (t->step < options->steps) {
+        TrainStatus status = trainer_step(t, err);
+        if (status != TRAIN_COMPLETED)
+            return status;
+        is_evaluated = options->eval_every ? t->step % options->eval_every == 0 : t->micro == 0;
+        if (is_evaluated && !evaluate(t, err))
+            return TRAIN_FAILED;
+        if (stop && *stop)
+            return TRAIN_INTERRUPTED;
+    }
+    return is_evaluated || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
+}
+
+int64_t trainer_steps_done(const Trainer *trainer)
+{
+    return trainer->step;
+}
+
+double trainer_seconds(const Trainer *trainer)
+{
+    return trainer->started.tv_sec ? seconds_since(&trainer->started) : 0;
+}
+
+const float *trainer_gradient(const Trainer *trainer, int index)
+{
+    return trainer->gradient[index];
+}
+
+size_t trainer_workspace_bytes(const Trainer *trainer)
+{
+    size_t most = 0;
+    for (int i = 0; i < trainer->graphs; i++)
+        most = plan_bytes(trainer->graph[i]->plan) > most ? plan_bytes(trainer->graph[i]->plan) : most;
+    return most;
+}
+
+double trainer_flops(const Trainer *trainer)
+{
+    return plan_flops(trainer->graph[0]->plan);
+}
+
+typedef struct OperatorTime {
+    const char *name;
+    double seconds;
+    int steps;
+} OperatorTime;
+
+static int slower_first(const void *a, const void *b)
+{
+    double x = ((const OperatorTime *)a)->seconds, y = ((const OperatorTime *)b)->seconds;
+    return (x < y) - (x > y);
+}
+
+void trainer_profile(Trainer *trainer, int steps, Text *text)
+{
+    Arena *scratch = arena_new(trainer->arena);
+    const StepGraph *g = trainer->graph[0];
+    int count = plan_step_count(g->plan), names = 0;
+    double *seconds = ARENA_ARRAY(scratch, double, count), total = 0;
+    OperatorTime *time = ARENA_ARRAY(scratch, OperatorTime, count);
+    for (int i = 0; i < steps; i++)
+        plan_run_timed(g->plan, g->workspace, seconds);
+    for (int s = 0; s < count; s++) {
+        const char *name = plan_step_name(g->plan, s, scratch);
+        int i = 0;
+        while (i < names && strcmp(time[i].name, name) != 0)
+            i++;
+        if (i == names)
+            time[names++].name = name;
+        time[i].seconds += seconds[s];
+        time[i].steps++;
+        total += seconds[s];
+    }
+    qsort(time, (size_t)names, sizeof *time, slower_first);
+    for (int i = 0; i < names; i++)
+        text_printf(text, "%10.2f us %5.1f %%  %4d x %s\n", time[i].seconds / steps * 1e6, 100 * time[i].seconds / total, time[i].steps,
+                    time[i].name);
+    arena_free(scratch);
+}

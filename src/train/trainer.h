@@ -1,0 +1,39 @@
+/* The training loop: micro-batches to gradients, gradients to a step, steps to a run. */
+#ifndef GRADTOOL_TRAIN_TRAINER_H
+#define GRADTOOL_TRAIN_TRAINER_H
+
+#include <signal.h>
+
+#include "base/threads.h"
+#include "train/config.h"
+#include "train/observer.h"
+
+typedef enum TrainStatus { TRAIN_COMPLETED, TRAIN_INTERRUPTED, TRAIN_DIVERGED, TRAIN_FAILED } TrainStatus;
+/* "completed", ... as in the end event. */
+const char *train_status_name(TrainStatus status);
+
+typedef struct Trainer Trainer;
+
+/* Builds and compiles the plans of every batch size that will occur, so that what cannot run is known before anything is
+ * written. `threads` and `observer` may be NULL; the config must live as long. */
+Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Observer *observer, Error *err);
+
+/* Trains to the end, or until *stop is not zero (`stop` may be NULL). An evaluation after the last step is always made when there
+ * is validation data. TRAIN_FAILED comes with an error. */
+TrainStatus trainer_run(Trainer *trainer, const volatile sig_atomic_t *stop, Error *err);
+
+/* One optimizer step; never allocates. TRAIN_COMPLETED when it was made. */
+TrainStatus trainer_step(Trainer *trainer, Error *err);
+
+int64_t trainer_steps_done(const Trainer *trainer);
+double trainer_seconds(const Trainer *trainer);
+/* The gradient of weight `index` of the last step, before clipping by norm; NULL where it has none. */
+const float *trainer_gradient(const Trainer *trainer, int index);
+/* Bytes of the largest workspace. */
+size_t trainer_workspace_bytes(const Trainer *trainer);
+/* Operations of a training step's micro-batch. */
+double trainer_flops(const Trainer *trainer);
+/* Measured seconds of each operator over `steps` micro-batches, largest first, one line each. */
+void trainer_profile(Trainer *trainer, int steps, Text *text);
+
+#endif
