@@ -40,6 +40,7 @@ typedef struct RunContext {
 typedef struct Part {
     size_t first, count;
     const RunContext *run;
+    void *scratch; /* of this thread: as many bytes as the operator asked for, aligned to 64 */
 } Part;
 
 /* Writes out[part]. Inputs and output are contiguous arrays of `real`; those of a map already point at element part->first
@@ -66,6 +67,7 @@ struct Op {
     bool whole_input;                      /* a map whose inputs are not of the output's shape (expand) */
     Kernel *kernel[VARIANT_COUNT];
     size_t (*units)(const Node *y);        /* structured: independent parts that threads may divide; NULL: one */
+    size_t (*scratch)(const Node *y);      /* structured: numbers of memory that a thread needs aside; NULL: none */
     double (*flops)(const Node *y);        /* NULL: one an element */
     Derivative *derivative[OP_MAX_INPUTS]; /* NULL: constant in that input */
     const OpExample *examples;             /* ends with inputs == 0 */

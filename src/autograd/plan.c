@@ -241,10 +241,14 @@ static void place_values(Compiler *c)
     }
 }
 
-static void decide_division(Plan *plan)
+static void total_steps(Plan *plan)
 {
+    plan->scratch_bytes = CHAIN_SLOTS * (size_t)SLOT_BYTES;
     for (int s = 0; s < plan->steps; s++) {
         Step *step = &plan->step[s];
+        const Op *op = step->kind == STEP_KERNEL ? step->node->op : NULL;
+        size_t bytes = op && op->scratch ? op->scratch(step->node) * variant_size(plan->variant) : 0;
+        plan->scratch_bytes = bytes > plan->scratch_bytes ? bytes : plan->scratch_bytes;
         step->is_divided = step->units > 1 && step->flops >= DIVIDE_STEP;
         plan->flops += step->flops;
     }
@@ -284,7 +288,7 @@ Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant
     mark_needed(&c, roots, count);
     make_steps(&c);
     place_values(&c);
-    decide_division(plan);
+    total_steps(plan);
     arena_free(scratch);
     return plan;
 }

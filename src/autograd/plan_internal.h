@@ -4,7 +4,7 @@
 
 #include "autograd/plan.h"
 
-enum { CHAIN_SLOTS = 12, NO_SLOT = -1 };
+enum { CHAIN_SLOTS = 12, NO_SLOT = -1, SLOT_BYTES = PLAN_BLOCK * sizeof(double) };
 
 /* Where a node's value stands. */
 typedef enum PlaceKind { PLACE_NONE, PLACE_PARAMETER, PLACE_PERSISTENT, PLACE_SHARED, PLACE_SLOT } PlaceKind;
@@ -44,6 +44,7 @@ struct Plan {
     int steps;
     Place *place;       /* of each node */
     size_t persistent_bytes, shared_bytes;
+    size_t scratch_bytes; /* of a thread: slots of chains, or what one operator asked for */
     bool is_divided;
     double flops;
 };
@@ -52,7 +53,7 @@ struct Workspace {
     const Plan *plan;
     char *persistent, *shared;
     void **at;          /* of each node; NULL for slots and dropped ones */
-    char *slots[64];    /* of each thread: CHAIN_SLOTS blocks */
+    char *scratch[64];  /* of each thread */
     Arena *arena;
     RunContext context;
 };

@@ -7,7 +7,7 @@
 #include "autograd/plan_internal.h"
 #include "base/text.h"
 
-enum { SLOT_BYTES = PLAN_BLOCK * sizeof(double), THREAD_LIMIT = 64 };
+enum { THREAD_LIMIT = 64 };
 
 static void set_number(Variant variant, void *at, double value)
 {
@@ -39,8 +39,8 @@ Workspace *workspace_new(const Plan *plan, Arena *arena, Error *err)
     *w = (Workspace){.plan = plan, .arena = arena};
     w->persistent = arena_try(arena, plan->persistent_bytes + 64);
     w->shared = arena_try(arena, plan->shared_bytes + 64);
-    w->slots[0] = arena_try(arena, CHAIN_SLOTS * (size_t)SLOT_BYTES);
-    if (!w->persistent || !w->shared || !w->slots[0]) {
+    w->scratch[0] = arena_try(arena, plan->scratch_bytes);
+    if (!w->persistent || !w->shared || !w->scratch[0]) {
         error_add(err, "a workspace of %.1f MiB cannot be had", (double)plan_bytes(plan) / (1 << 20));
         error_hint(err, "a smaller train.batch_size needs less");
         return NULL;
@@ -116,12 +116,12 @@ static void run_taps(const Step *step, const Workspace *w, size_t first, size_t 
     }
 }
 
-static void run_step(const Step *step, const Workspace *w, char *slots, size_t first, size_t last)
+static void run_step(const Step *step, const Workspace *w, char *scratch, size_t first, size_t last)
 {
     if (first == last)
         return;
     if (step->kind == STEP_CHAIN) {
-        run_chain(step, w, slots, first, last);
+        run_chain(step, w, scratch, first, last);
     } else if (step->kind == STEP_TAP) {
         run_taps(step, w, first, last);
     } else {
@@ -129,7 +129,7 @@ static void run_step(const Step *step, const Workspace *w, char *slots, size_t f
         const void *in[OP_MAX_INPUTS];
         for (int k = 0; k < y->op->inputs; k++)
             in[k] = w->at[y->in[k]->id];
-        step->kernel(y, w->at[y->id], in, &(Part){.first = first, .count = last - first, .run = &w->context});
+        step->kernel(y, w->at[y->id], in, &(Part){.first = first, .count = last - first, .run = &w->context, .scratch = scratch});
     }
 }
 
@@ -151,9 +151,9 @@ static void walk_steps(void *context, int thread, int threads)
         if (s && (step->is_divided || was_divided))
             threads_meet(walk->threads, thread);
         if (step->is_divided)
-            run_step(step, walk->workspace, walk->workspace->slots[thread], step->units * t / n, step->units * (t + 1) / n);
+            run_step(step, walk->workspace, walk->workspace->scratch[thread], step->units * t / n, step->units * (t + 1) / n);
         else if (!thread)
-            run_step(step, walk->workspace, walk->workspace->slots[0], 0, step->units);
+            run_step(step, walk->workspace, walk->workspace->scratch[0], 0, step->units);
         was_divided = step->is_divided;
     }
 }
@@ -167,19 +167,25 @@ static void assign(const Plan *plan, const Workspace *w)
     }
 }
 
+/* Scratch for every thread, taken when first needed; where it cannot be had, one thread does it all. */
+static bool is_ready_for(const Plan *plan, Workspace *workspace, int threads)
+{
+    for (int t = 1; t < threads; t++) {
+        if (!workspace->scratch[t])
+            workspace->scratch[t] = arena_try(workspace->arena, plan->scratch_bytes);
+        if (!workspace->scratch[t])
+            return false;
+    }
+    return threads > 1 && threads <= THREAD_LIMIT;
+}
+
 void plan_run(const Plan *plan, Workspace *workspace, Threads *threads)
 {
-    int count = threads && plan->is_divided ? threads_count(threads) : 1;
-    if (count > THREAD_LIMIT)
-        count = THREAD_LIMIT;
-    if (count > 1) {
-        for (int t = 1; t < count; t++)
-            if (!workspace->slots[t])
-                workspace->slots[t] = arena_alloc(workspace->arena, CHAIN_SLOTS * (size_t)SLOT_BYTES);
+    if (threads && plan->is_divided && is_ready_for(plan, workspace, threads_count(threads))) {
         threads_run(threads, walk_steps, &(Walk){plan, workspace, threads});
     } else {
         for (int s = 0; s < plan->steps; s++)
-            run_step(&plan->step[s], workspace, workspace->slots[0], 0, plan->step[s].units);
+            run_step(&plan->step[s], workspace, workspace->scratch[0], 0, plan->step[s].units);
     }
     assign(plan, workspace);
 }
@@ -189,7 +195,7 @@ void plan_run_timed(const Plan *plan, Workspace *workspace, double seconds[])
     for (int s = 0; s < plan->steps; s++) {
         struct timespec begin, end;
         clock_gettime(CLOCK_MONOTONIC, &begin);
-        run_step(&plan->step[s], workspace, workspace->slots[0], 0, plan->step[s].units);
+        run_step(&plan->step[s], workspace, workspace->scratch[0], 0, plan->step[s].units);
         clock_gettime(CLOCK_MONOTONIC, &end);
         seconds[s] += (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
     }
