@@ -1,0 +1,196 @@
+#include "render/plot_data.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+
+typedef struct Gathering {
+    Arena *arena;
+    PlotData *data;
+    const char *const *parameter_names, *const *layer_names;
+    double *row; /* as long as the longest list */
+} Gathering;
+
+static void matrix_add(Gathering *in, PlotMatrix *matrix, bool by_layer, int64_t step)
+{
+    if (!matrix->series) {
+        const RunHeader *run = in->data->run;
+        matrix->rows = by_layer ? run->layer_count : run->parameter_count;
+        matrix->names = by_layer ? in->layer_names : in->parameter_names;
+        matrix->series = series_new(in->arena, matrix->rows);
+        matrix->spread = ARENA_ARRAY(in->arena, QuantileSketch, matrix->rows + 1);
+        for (int i = 0; i < matrix->rows; i++)
+            quantile_init(&matrix->spread[i], in->arena);
+    }
+    series_add(matrix->series, step, in->row);
+    for (int i = 0; i < matrix->rows; i++)
+        quantile_add(&matrix->spread[i], in->row[i]);
+}
+
+/* Some values of the tensor are not finite: then so is what stands for it, whatever the log wrote. */
+static void mark_nonfinite(Gathering *in, const RunEvent *event)
+{
+    int count;
+    const double *nonfinite = run_event_numbers(event, "nonfinite", &count);
+    for (int i = 0; i < count; i++)
+        if (nonfinite[i] > 0)
+            in->row[i] = NAN;
+}
+
+static void gather_plain(Gathering *in, const RunEvent *event, const char *key, PlotMatrix *matrix)
+{
+    int count;
+    const double *values = run_event_numbers(event, key, &count);
+    if (count == 0)
+        return;
+    memcpy(in->row, values, (size_t)count * sizeof *values);
+    mark_nonfinite(in, event);
+    matrix_add(in, matrix, false, event->step);
+}
+
+static void gather_rms(Gathering *in, const RunEvent *event, PlotMatrix *matrix)
+{
+    int count, deviations;
+    const double *mean = run_event_numbers(event, "mean", &count);
+    const double *deviation = run_event_numbers(event, "std", &deviations);
+    if (count == 0 || deviations != count)
+        return;
+    for (int i = 0; i < count; i++)
+        in->row[i] = run_is_missing(mean[i]) || run_is_missing(deviation[i]) ? run_missing() : hypot(mean[i], deviation[i]);
+    mark_nonfinite(in, event);
+    matrix_add(in, matrix, true, event->step);
+}
+
+static void gather_step(Gathering *in, const RunEvent *event)
+{
+    RunStep step = run_event_step(event);
+    double row[STEP_ROWS];
+    row[STEP_LOSS] = step.loss;
+    row[STEP_GRAD_NORM] = step.grad_norm;
+    row[STEP_CLIPPED_NORM] = step.clipped_norm;
+    bool has_both = isfinite(step.grad_norm) && isfinite(step.clipped_norm) && step.grad_norm > 0;
+    row[STEP_CLIP_COEFFICIENT] = has_both ? step.clipped_norm / step.grad_norm : run_missing();
+    series_add(in->data->steps, event->step, row);
+    in->data->step_count++;
+}
+
+static void gather_eval(Gathering *in, const RunEvent *event)
+{
+    double row[EVAL_ROWS];
+    row[EVAL_LOSS] = run_event_number(event, "loss");
+    row[EVAL_ACCURACY] = run_event_number(event, "accuracy");
+    series_add(in->data->evaluation, event->step, row);
+}
+
+static void gather(Gathering *in, const RunEvent *event)
+{
+    PlotData *data = in->data;
+    RunHistogram histogram;
+    if (event->step < 0)
+        return;
+    switch (event->kind) {
+    case RUN_EVENT_STEP:
+        gather_step(in, event);
+        break;
+    case RUN_EVENT_ARRAYS:
+        if (strcmp(event->name, "gradients") == 0)
+            gather_plain(in, event, "norm", &data->gradients);
+        else if (strcmp(event->name, "updates") == 0)
+            gather_plain(in, event, "ratio", &data->updates);
+        else if (strcmp(event->name, "activations") == 0)
+            gather_rms(in, event, &data->activations);
+        else if (strcmp(event->name, "activation_gradients") == 0)
+            gather_rms(in, event, &data->activation_gradients);
+        break;
+    case RUN_EVENT_HISTOGRAM:
+        histogram = run_event_histogram(event);
+        histogram_store_add(&data->histograms, event->step, &histogram);
+        break;
+    case RUN_EVENT_CLIP:
+        data->clip_events++;
+        break;
+    case RUN_EVENT_EVAL:
+        gather_eval(in, event);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The threshold can be drawn beside the total norm only where it is one: norm clipping, 2-norm, all parameters together. */
+static double read_max_norm(Arena *arena, const char *folder)
+{
+    Arena *scratch = arena_new(arena);
+    double max_norm = NAN;
+    const char *path = path_join(scratch, folder, "config.json");
+    const Json *config = file_exists(path) ? json_read_file(scratch, path, error_new(scratch)) : NULL;
+    const Json *clip = config ? json_member(config, "clip") : NULL;
+    const Json *type = clip ? json_member(clip, "type") : NULL;
+    const Json *limit = clip ? json_member(clip, "max_norm") : NULL;
+    const Json *norm = clip ? json_member(clip, "norm_type") : NULL;
+    const Json *per_layer = clip ? json_member(clip, "per_layer") : NULL;
+    bool is_norm = !type || (type->type == JSON_STRING && strcmp(type->string, "norm") == 0);
+    bool is_two = !norm || (norm->type == JSON_NUMBER && norm->number == 2);
+    bool is_total = !per_layer || (per_layer->type == JSON_BOOL && per_layer->number == 0);
+    if (limit && limit->type == JSON_NUMBER && limit->number > 0 && is_norm && is_two && is_total)
+        max_norm = limit->number;
+    arena_free(scratch);
+    return max_norm;
+}
+
+static const char *title_of(Arena *arena, const RunHeader *run)
+{
+    if (run->name[0])
+        return run->name;
+    const char *name = path_name(path_absolute(arena, run->folder));
+    return name[0] ? name : "run";
+}
+
+PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
+{
+    RunReader *reader = run_reader_open(arena, folder, err);
+    if (!reader)
+        return NULL;
+    PlotData *data = ARENA_NEW(arena, PlotData);
+    const RunHeader *run = run_reader_header(reader);
+    data->run = run;
+    data->title = title_of(arena, run);
+    data->steps = series_new(arena, STEP_ROWS);
+    data->evaluation = series_new(arena, EVAL_ROWS);
+    data->histograms = (HistogramStore){.arena = arena};
+    data->max_norm = read_max_norm(arena, folder);
+
+    const char **parameters = ARENA_ARRAY(arena, const char *, run->parameter_count + 1);
+    const char **layers = ARENA_ARRAY(arena, const char *, run->layer_count + 1);
+    for (int i = 0; i < run->parameter_count; i++)
+        parameters[i] = run->parameters[i].name;
+    for (int i = 0; i < run->layer_count; i++)
+        layers[i] = run->layers[i].name;
+    int longest = run->parameter_count > run->layer_count ? run->parameter_count : run->layer_count;
+    Gathering in = {arena, data, parameters, layers, ARENA_ARRAY(arena, double, longest + 1)};
+
+    for (;;) {
+        RunEvent event;
+        if (!run_reader_next(reader, &event, err))
+            return NULL;
+        if (event.kind == RUN_EVENT_NONE)
+            return data;
+        gather(&in, &event);
+    }
+}
+
+/* The parameters of a layer follow each other. */
+bool plot_data_is_main(const PlotData *data, int parameter)
+{
+    const RunParameter *all = data->run->parameters, *one = &all[parameter];
+    if (one->rank >= 2 || !one->layer[0])
+        return true;
+    if (parameter > 0 && strcmp(all[parameter - 1].layer, one->layer) == 0)
+        return false;
+    for (int i = parameter + 1; i < data->run->parameter_count && strcmp(all[i].layer, one->layer) == 0; i++)
+        if (all[i].rank >= 2)
+            return false;
+    return true;
+}

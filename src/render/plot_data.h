@@ -1,0 +1,47 @@
+/* What the pictures of a run are drawn from, gathered in one pass over its log in bounded memory. */
+#ifndef GRADTOOL_RENDER_PLOT_DATA_H
+#define GRADTOOL_RENDER_PLOT_DATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "monitor/run_reader.h"
+#include "render/histogram_store.h"
+#include "render/quantile.h"
+#include "render/series.h"
+
+/* Rows of `steps`. CLIP_COEFFICIENT is clipped_norm / grad_norm. */
+enum { STEP_LOSS, STEP_GRAD_NORM, STEP_CLIPPED_NORM, STEP_CLIP_COEFFICIENT, STEP_ROWS };
+enum { EVAL_LOSS, EVAL_ACCURACY, EVAL_ROWS };
+
+/* A quantity by parameter or layer: over the steps, and the spread of each row over all of them. */
+typedef struct PlotMatrix {
+    int rows;
+    const char *const *names;
+    Series *series; /* NULL when the log has none of it */
+    QuantileSketch *spread;
+} PlotMatrix;
+
+typedef struct PlotData {
+    const RunHeader *run;
+    const char *title; /* the run's name, or its folder's */
+    Series *steps, *evaluation;
+    int64_t step_count;
+    PlotMatrix gradients;            /* 2-norm of each parameter's gradient */
+    PlotMatrix updates;              /* norm of the update over the norm of the weights */
+    PlotMatrix activations;          /* root mean square of each layer's output */
+    PlotMatrix activation_gradients; /* and of its gradient */
+    HistogramStore histograms;
+    int64_t clip_events;
+    double max_norm; /* of clipping by the total 2-norm, from config.json; NaN where there is none */
+} PlotData;
+
+/* NULL and an error when the folder or its log cannot be read. */
+PlotData *plot_data_read(Arena *arena, const char *folder, Error *err);
+/* Whether a parameter stands for its layer where a picture has a line or box a layer: matrices and kernels do, and what is
+ * the first of a layer that has none. */
+bool plot_data_is_main(const PlotData *data, int parameter);
+
+#endif
