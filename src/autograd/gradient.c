@@ -36,6 +36,8 @@ void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *
         if (!d[i] || !leads[i])
             continue;
         graph->scope = y->scope;
+        for (const GradientHook *hook = y->hooks; hook; hook = hook->next)
+            d[i] = hook->rule(y, d[i], hook->context);
         for (int k = 0; k < y->op->inputs; k++) {
             int j = y->in[k]->id;
             if (!leads[j] || !y->op->derivative[k])

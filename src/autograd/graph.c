@@ -68,6 +68,22 @@ Node *graph_constant(Graph *graph, double value)
     return y;
 }
 
+Node *graph_tensor(Graph *graph, Shape shape, const double *values)
+{
+    Node *y = graph_append(graph, &row_constant, shape, NULL);
+    y->values = values;
+    return y;
+}
+
+void graph_on_gradient(Node *y, GradientRule *rule, void *context)
+{
+    GradientHook **last = &y->hooks;
+    while (*last)
+        last = &(*last)->next;
+    *last = ARENA_NEW(y->graph->arena, GradientHook);
+    **last = (GradientHook){.rule = rule, .context = context};
+}
+
 void graph_tap(Node *y, TapFunction *see, void *context)
 {
     Tap *tap = ARENA_NEW(y->graph->arena, Tap);

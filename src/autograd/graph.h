@@ -83,6 +83,11 @@ typedef struct Attributes {
 /* Sees a computed value, block by block: values[0..count) stand at element `first` of the tensor, a multiple of PLAN_BLOCK.
  * Different blocks may be seen by different threads at the same time. Numbers are `real` of the plan's variant. */
 typedef void TapFunction(void *context, const void *values, size_t first, size_t count);
+typedef struct GradientHook {
+    Node *(*rule)(Node *y, Node *dy, void *context);
+    void *context;
+    struct GradientHook *next;
+} GradientHook;
 typedef struct Tap {
     TapFunction *see;
     void *context;
@@ -99,6 +104,8 @@ struct Node {
     const char *scope;   /* path of the layer that made it, NULL outside of any */
     const char *name;    /* of a source */
     Parameter *parameter; /* of a parameter source */
+    const double *values; /* of a constant tensor */
+    GradientHook *hooks;
     Tap *taps;
 };
 
@@ -124,6 +131,8 @@ Graph *graph_new(Arena *arena);
 Node *graph_input(Graph *graph, const char *name, Shape shape);
 Node *graph_parameter(Graph *graph, Parameter *parameter);
 Node *graph_constant(Graph *graph, double value);
+/* A constant tensor; `values` is borrowed. */
+Node *graph_tensor(Graph *graph, Shape shape, const double *values);
 
 /* Appends a node; for operator files. The inputs are in[0..op->inputs). */
 Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[]);
@@ -135,6 +144,10 @@ Node *graph_fail(Graph *graph, const char *format, ...) __attribute__((format(pr
  * with parameters as leaves, a wrt that depends on no parameter has no gradient, as in PyTorch. */
 void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *const leaves[], int leaf_count, Node *grad[]);
 
+/* Changes the gradient of a node before it flows on: `rule` builds the new one from it, out of operators. Several rules apply in
+ * the order in which they were given. */
+typedef Node *GradientRule(Node *y, Node *dy, void *context);
+void graph_on_gradient(Node *y, GradientRule *rule, void *context);
 void graph_tap(Node *y, TapFunction *see, void *context);
 void graph_assign(Node *value, Parameter *into);
 

@@ -88,6 +88,26 @@ static Node *gelu_tanh_curve(Node *x)
     return op_mul(op_one_minus(op_square(t)), op_sub(op_add(slope, curve), bend));
 }
 
+/* k x^(k - 1); zero for k = 0, also at x = 0, as in PyTorch. */
+static Node *power_dx(Node *x, Node *dy, double k)
+{
+    if (k == 0)
+        return op_zeros_like(dy);
+    return op_mul(dy, op_scale(k == 2 ? x : op_power(x, k - 1), k));
+}
+
+/* d a^b / da = b a^(b - 1), zero where b is; d a^b / db = a^b log a, zero where a is and b is not negative. */
+static Node *pow_da(Node *a, Node *b)
+{
+    return op_select(op_is_zero(b), op_zeros_like(b), op_mul(b, op_pow(a, op_shift(b, -1))));
+}
+
+static Node *pow_db(Node *a, Node *b, Node *y)
+{
+    Node *is_flat = op_mul(op_is_zero(a), op_is_index(b));
+    return op_select(is_flat, op_zeros_like(a), op_mul(y, op_log(op_select(is_flat, op_shift(op_zeros_like(a), 1), a))));
+}
+
 #define DERIVATIVE(function, expression)                                                                               \
     static Node *function(Node *y, Node *dy)                                                                           \
     {                                                                                                                  \
@@ -96,32 +116,32 @@ static Node *gelu_tanh_curve(Node *x)
         (void)dy, (void)a, (void)b, (void)c, (void)x, (void)k;                                                         \
         return expression;                                                                                             \
     }
-#define MAP_ROW(op_name, count, domain0, ...)                                                                          \
+#define MAP_ROW(op_name, words, count, domain0, ...)                                                                       \
     KERNEL_DECLARE(Kernel, run_##op_name);                                                                             \
     static const OpExample examples_##op_name[] = {                                                                    \
         {"", count, {SHAPE(3, 4), SHAPE(3, 4), SHAPE(3, 4)}, {domain0, domain0, domain0}, apply_##op_name}, {0}};      \
-    const Op row_##op_name = {.name = #op_name, .kind = OP_MAP, .inputs = count, .kernel = KERNEL_TABLE(run_##op_name), \
+    const Op row_##op_name = {.name = #op_name, .help = words, .kind = OP_MAP, .inputs = count, .kernel = KERNEL_TABLE(run_##op_name), \
                               .derivative = {__VA_ARGS__}, .examples = examples_##op_name};
 
 /* clang-format off */
 #define UNARY(name, value, dx, domain)                                                                                 \
     static Node *apply_##name(Node *const in[]) { return op_##name(in[0]); }                                           \
-    DERIVATIVE(name##_dx_, dx) MAP_ROW(name, 1, domain, CONSTANT_IF_NONE(dx, name##_dx_))
+    DERIVATIVE(name##_dx_, dx) MAP_ROW(name, #value, 1, domain, CONSTANT_IF_NONE(dx, name##_dx_))
 #define UNARY_K(name, value, dx, domain)                                                                               \
     static Node *apply_##name(Node *const in[]) { return op_##name(in[0], 0.7); }                                      \
-    DERIVATIVE(name##_dx_, dx) MAP_ROW(name, 1, domain, CONSTANT_IF_NONE(dx, name##_dx_))
+    DERIVATIVE(name##_dx_, dx) MAP_ROW(name, #value, 1, domain, CONSTANT_IF_NONE(dx, name##_dx_))
 #define BINARY(name, value, da, db, domain)                                                                            \
     static Node *apply_##name(Node *const in[]) { return op_##name(in[0], in[1]); }                                    \
     DERIVATIVE(name##_da_, da) DERIVATIVE(name##_db_, db)                                                              \
-    MAP_ROW(name, 2, domain, CONSTANT_IF_NONE(da, name##_da_), CONSTANT_IF_NONE(db, name##_db_))
+    MAP_ROW(name, #value, 2, domain, CONSTANT_IF_NONE(da, name##_da_), CONSTANT_IF_NONE(db, name##_db_))
 #define BINARY_K(name, value, da, db, domain)                                                                          \
     static Node *apply_##name(Node *const in[]) { return op_##name(in[0], in[1], 0.7); }                               \
     DERIVATIVE(name##_da_, da) DERIVATIVE(name##_db_, db)                                                              \
-    MAP_ROW(name, 2, domain, CONSTANT_IF_NONE(da, name##_da_), CONSTANT_IF_NONE(db, name##_db_))
+    MAP_ROW(name, #value, 2, domain, CONSTANT_IF_NONE(da, name##_da_), CONSTANT_IF_NONE(db, name##_db_))
 #define TERNARY(name, value, da, db, dc, domain)                                                                       \
     static Node *apply_##name(Node *const in[]) { return op_##name(in[0], in[1], in[2]); }                             \
     DERIVATIVE(name##_da_, da) DERIVATIVE(name##_db_, db) DERIVATIVE(name##_dc_, dc)                                   \
-    MAP_ROW(name, 3, domain, CONSTANT_IF_NONE(da, name##_da_), CONSTANT_IF_NONE(db, name##_db_), CONSTANT_IF_NONE(dc, name##_dc_))
+    MAP_ROW(name, #value, 3, domain, CONSTANT_IF_NONE(da, name##_da_), CONSTANT_IF_NONE(db, name##_db_), CONSTANT_IF_NONE(dc, name##_dc_))
 #define STRUCTURED(name)
 /* NONE arrives here as the text NULL; no derivative that is an expression has four letters. */
 #define CONSTANT_IF_NONE(derivative, function) (sizeof #derivative == sizeof "NULL" ? NULL : (function))

@@ -22,6 +22,7 @@ Node *op_zeros_like(Node *x);
 Node *op_sum_to(Node *x, Shape shape);
 Node *op_sum(Node *x);           /* of all elements: a scalar */
 Node *op_mean(Node *x);          /* likewise */
+Node *op_max_all(Node *x);       /* the largest element; NaN where there is one */
 Node *op_sum_last(Node *x);      /* over the last axis, which stays as 1 */
 Shape shape_broadcast(Graph *graph, Shape a, Shape b);
 

@@ -27,6 +27,9 @@ static void fill_sources(const Plan *plan, Workspace *w)
             size_t n = shape_count(node->shape);
             for (size_t k = 0; k < n; k++)
                 ((double *)w->at[i])[k] = (double)node->parameter->data[k];
+        } else if (node->values) {
+            for (size_t k = 0; k < shape_count(node->shape); k++)
+                set_number(plan->variant, (char *)w->at[i] + k * variant_size(plan->variant), node->values[k]);
         } else if (node->shape.rank == 0) {
             set_number(plan->variant, w->at[i], node->attributes.k);
         }

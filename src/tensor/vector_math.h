@@ -154,7 +154,7 @@ static inline float erf_float(float x)
 #define ERF(x) erf_float(x)
 #define SQRT(x) sqrtf(x)
 #define ABS(x) fabsf(x)
-#define POW(x, k) powf(x, (float)(k))
+#define POW(x, k) powf((float)(x), (float)(k))
 #define SIN(x) sinf(x)
 #define COS(x) cosf(x)
 #endif

@@ -406,41 +406,34 @@ double trainer_flops(const Trainer *trainer)
     return plan_flops(trainer->graph[0]->plan);
 }
 
-typedef struct OperatorTime {
-    const char *name;
-    double seconds;
-    int steps;
-} OperatorTime;
-
 static int slower_first(const void *a, const void *b)
 {
-    double x = ((const OperatorTime *)a)->seconds, y = ((const OperatorTime *)b)->seconds;
+    double x = ((const ProfileRow *)a)->seconds, y = ((const ProfileRow *)b)->seconds;
     return (x < y) - (x > y);
 }
 
-void trainer_profile(Trainer *trainer, int steps, Text *text)
+int trainer_profile(Trainer *trainer, int steps, Arena *arena, const ProfileRow **rows)
 {
-    Arena *scratch = arena_new(trainer->arena);
     const StepGraph *g = trainer->graph[0];
     int count = plan_step_count(g->plan), names = 0;
-    double *seconds = ARENA_ARRAY(scratch, double, count), total = 0;
-    OperatorTime *time = ARENA_ARRAY(scratch, OperatorTime, count);
+    double *seconds = ARENA_ARRAY(arena, double, count), total = 0;
+    ProfileRow *row = ARENA_ARRAY(arena, ProfileRow, count);
     for (int i = 0; i < steps; i++)
         plan_run_timed(g->plan, g->workspace, seconds);
     for (int s = 0; s < count; s++) {
-        const char *name = plan_step_name(g->plan, s, scratch);
+        const char *name = plan_step_name(g->plan, s, arena);
         int i = 0;
-        while (i < names && strcmp(time[i].name, name) != 0)
+        while (i < names && strcmp(row[i].name, name) != 0)
             i++;
         if (i == names)
-            time[names++].name = name;
-        time[i].seconds += seconds[s];
-        time[i].steps++;
-        total += seconds[s];
+            row[names++].name = name;
+        row[i].seconds += seconds[s] / steps;
+        row[i].count++;
+        total += seconds[s] / steps;
     }
-    qsort(time, (size_t)names, sizeof *time, slower_first);
     for (int i = 0; i < names; i++)
-        text_printf(text, "%10.2f us %5.1f %%  %4d x %s\n", time[i].seconds / steps * 1e6, 100 * time[i].seconds / total, time[i].steps,
-                    time[i].name);
-    arena_free(scratch);
+        row[i].share = total > 0 ? row[i].seconds / total : 0;
+    qsort(row, (size_t)names, sizeof *row, slower_first);
+    *rows = row;
+    return names;
 }

@@ -33,7 +33,15 @@ const float *trainer_gradient(const Trainer *trainer, int index);
 size_t trainer_workspace_bytes(const Trainer *trainer);
 /* Operations of a training step's micro-batch. */
 double trainer_flops(const Trainer *trainer);
-/* Measured seconds of each operator over `steps` micro-batches, largest first, one line each. */
-void trainer_profile(Trainer *trainer, int steps, Text *text);
+/* What the steps of one name (an operator, or a fused chain of them) take of a micro-batch. */
+typedef struct ProfileRow {
+    const char *name;
+    double seconds; /* of all of them together */
+    double share;   /* of the whole, 0 to 1 */
+    int count;
+} ProfileRow;
+
+/* Times `steps` micro-batches on one thread; rows live in `arena`, the slowest first. Returns how many. */
+int trainer_profile(Trainer *trainer, int steps, Arena *arena, const ProfileRow **rows);
 
 #endif
