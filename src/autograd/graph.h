@@ -77,6 +77,8 @@ typedef struct Attributes {
     double k, k2;
     int axis, start, length;
     bool transposed[2];
+    int heads;
+    bool is_causal, is_centred;
     uint64_t identity; /* of a random operator: twins of a node draw the same numbers */
 } Attributes;
 
@@ -105,6 +107,7 @@ struct Node {
     const char *name;    /* of a source */
     Parameter *parameter; /* of a parameter source */
     const double *values; /* of a constant tensor */
+    const void *context;  /* of an operator that was given one */
     GradientHook *hooks;
     Tap *taps;
 };

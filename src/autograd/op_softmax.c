@@ -14,7 +14,7 @@
 
 enum { LANES = 16 };
 
-static real row_max(const real *x, size_t n)
+static real largest(const real *x, size_t n)
 {
     real top = x[0];
     for (size_t i = 1; i < n; i++)
@@ -23,7 +23,7 @@ static real row_max(const real *x, size_t n)
 }
 
 /* y_i = e^(x_i - shift); returns their sum. */
-static double row_exp(const real *x, real *y, size_t n, real shift)
+static double exp_shifted(const real *x, real *y, size_t n, real shift)
 {
     double total = 0;
     LOOP_INDEPENDENT
@@ -48,7 +48,7 @@ void KERNEL(run_softmax)(const Node *node, void *out, const void *const in[], co
     for (size_t row = part->first; row < part->first + part->count; row++) {
         const real *x = (const real *)in[0] + row * n;
         real *y = (real *)out + row * n;
-        const real scale = (real)(1 / row_exp(x, y, n, row_max(x, n)));
+        const real scale = (real)(1 / exp_shifted(x, y, n, largest(x, n)));
         for (size_t i = 0; i < n; i++)
             y[i] *= scale;
     }
@@ -61,7 +61,7 @@ void KERNEL(run_log_softmax)(const Node *node, void *out, const void *const in[]
     for (size_t row = part->first; row < part->first + part->count; row++) {
         const real *x = (const real *)in[0] + row * n;
         real *y = (real *)out + row * n;
-        const real top = row_max(x, n), logarithm = (real)log(row_exp(x, y, n, top));
+        const real top = largest(x, n), logarithm = (real)log(exp_shifted(x, y, n, top));
         for (size_t i = 0; i < n; i++)
             y[i] = x[i] - top - logarithm;
     }
@@ -73,7 +73,7 @@ static double log_sum_exp(const real *x, size_t n, real top)
     real scratch[256];
     double total = 0;
     for (size_t i = 0; i < n; i += 256)
-        total += row_exp(x + i, scratch, n - i < 256 ? n - i : 256, top);
+        total += exp_shifted(x + i, scratch, n - i < 256 ? n - i : 256, top);
     return log(total);
 }
 
@@ -89,7 +89,7 @@ void KERNEL(run_cross_entropy)(const Node *node, void *out, const void *const in
             ((real *)out)[row] = 0;
             continue;
         }
-        const real top = row_max(x, n);
+        const real top = largest(x, n);
         const double logarithm = log_sum_exp(x, n, top);
         double loss = logarithm - (double)(x[(size_t)target[row]] - top);
         if (smoothing > 0) {
@@ -116,7 +116,7 @@ void KERNEL(run_softmax_minus_target)(const Node *node, void *out, const void *c
                 y[i] = 0;
             continue;
         }
-        const real scale = (real)(1 / row_exp(x, y, n, row_max(x, n)));
+        const real scale = (real)(1 / exp_shifted(x, y, n, largest(x, n)));
         for (size_t i = 0; i < n; i++)
             y[i] = y[i] * scale - spread;
         y[(size_t)target[row]] -= 1 - smoothing;

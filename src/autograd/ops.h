@@ -4,11 +4,11 @@
 
 #include "autograd/graph.h"
 
-#define UNARY(name, ...) Node *op_##name(Node *x);
-#define UNARY_K(name, ...) Node *op_##name(Node *x, double k);
-#define BINARY(name, ...) Node *op_##name(Node *a, Node *b);
-#define BINARY_K(name, ...) Node *op_##name(Node *a, Node *b, double k);
-#define TERNARY(name, ...) Node *op_##name(Node *a, Node *b, Node *c);
+#define UNARY(name, ...) extern const Op row_##name; Node *op_##name(Node *x);
+#define UNARY_K(name, ...) extern const Op row_##name; Node *op_##name(Node *x, double k);
+#define BINARY(name, ...) extern const Op row_##name; Node *op_##name(Node *a, Node *b);
+#define BINARY_K(name, ...) extern const Op row_##name; Node *op_##name(Node *a, Node *b, double k);
+#define TERNARY(name, ...) extern const Op row_##name; Node *op_##name(Node *a, Node *b, Node *c);
 #define STRUCTURED(name) extern const Op row_##name;
 #include "autograd/ops.def"
 
