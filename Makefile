@@ -26,6 +26,10 @@ CFLAGS   += -std=c11 $(WARNINGS) $(CFLAGS_$(BUILD)) -pthread -fno-math-errno -fn
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm -pthread
 TESTLIBS := -lcmocka
 
+ifneq ($(findstring clang,$(COMPILER)),)
+CFLAGS += -Wno-pass-failed # a loop that cannot be vectorised is no mistake
+endif
+
 # Kernel variants: name, flags. No -ffast-math: NaN and infinity are what this program looks for.
 KERNEL_FLAGS := $(if $(filter release,$(BUILD)),-O3) -ffp-contract=fast
 VARIANTS := f32 f64

@@ -10,6 +10,20 @@
 const char *const init_names[] = {"default",       "zeros",           "ones",           "constant",       "normal", "uniform",
                                   "xavier_uniform", "xavier_normal",   "kaiming_uniform", "kaiming_normal", "orthogonal", NULL};
 
+const char *const init_help[] = {
+    "what PyTorch does for the layer",
+    "all zero",
+    "all one",
+    "all `value`",
+    "normal with `mean` 0 and `std` 1",
+    "uniform from `low` 0 to `high` 1",
+    "uniform, variance 2 / (fan_in + fan_out), times `gain`",
+    "normal, variance 2 / (fan_in + fan_out), times `gain`",
+    "uniform, variance gain^2 / fan: `nonlinearity`, `mode` fan_in or fan_out, `a`",
+    "normal, variance gain^2 / fan: `nonlinearity`, `mode` fan_in or fan_out, `a`",
+    "orthogonal rows or columns, times `gain`",
+};
+
 static const char *const nonlinearities[] = {"leaky_relu", "relu", "linear", "tanh", "sigmoid", "selu", NULL};
 static const char *const modes[] = {"fan_in", "fan_out", NULL};
 

@@ -38,6 +38,7 @@ typedef struct Fan {
 } Fan;
 
 extern const char *const init_names[]; /* ends with NULL, in the order of InitKind */
+extern const char *const init_help[];  /* one line each */
 
 /* Reads "xavier_uniform" or {"type": "constant", "value": 0.1}; fills defaults into an object. */
 bool init_read(Arena *arena, Json *value, Init *init, Error *err);

@@ -148,7 +148,7 @@ static bool read_group(Arena *arena, Optimizer *optimizer, Json *object, Error *
             if (is_given(object, field->name))
                 copy_option(field, &group.options, &slot->options);
     }
-    if (matches)
+    if (matches || !optimizer->count)
         return true;
     error_at(err, json_member(object, "match"), "no parameter's name matches \"%s\"", group.match);
     return error_hint(err, "names look like \"fc1.weight\"; * stands for any characters, dots too");

@@ -192,10 +192,11 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
     bool has_data = root.data && dataset_read(arena, root.data, config->seed, &config->data, err);
     if (root.loss)
         config->loss = loss_read(arena, root.loss, err);
-    if (config->model)
-        config->optimizer = optimizer_new(arena, root.optimizer, config->model->parameter, config->model->parameters, err);
-    if (root.clip && root.clip->type != JSON_NULL && config->model)
-        config->clip = clip_new(arena, root.clip, config->model->parameters, err);
+    /* Without a model there are no weights, but the options are read all the same: their mistakes belong in this report. */
+    int weights = config->model ? config->model->parameters : 0;
+    config->optimizer = optimizer_new(arena, root.optimizer, config->model ? config->model->parameter : NULL, weights, err);
+    if (root.clip && root.clip->type != JSON_NULL)
+        config->clip = clip_new(arena, root.clip, weights, err);
     Arena *scratch = arena_new(arena);
     if (config->model && has_data && config->loss)
         check_parts(config, &root, scratch, err);

@@ -1,0 +1,2 @@
+sed 's/"adamw",/"adamw"/' tiny.json >bad.json
+$GRADTOOL train bad.json

@@ -1,0 +1,2 @@
+sed 's/mlp.json/nowhere.json/' tiny.json >bad.json
+$GRADTOOL train bad.json

@@ -1,0 +1,1 @@
+$GRADTOOL help trian

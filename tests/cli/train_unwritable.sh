@@ -1,0 +1,2 @@
+# A run folder that cannot be made.
+$GRADTOOL train tiny.json --out tiny.json/run

@@ -1,0 +1,1 @@
+$GRADTOOL trian tiny.json
