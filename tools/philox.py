@@ -48,6 +48,9 @@ class Philox:
         block, half = self.block(index // 2), 2 * (index % 2)
         return block[half] | block[half + 1] << 32
 
+    def uniform_float(self, index: int) -> np.float32:
+        return np.float32(self.word(index) >> 8) * np.float32(2.0**-24)
+
     def below(self, index: int, bound: int) -> int:
         return (self.word64(index) * bound) >> 64
 

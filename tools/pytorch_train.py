@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn, optim
 
-from philox import dataset_order
+from philox import PENALTY, Philox, dataset_order
 from pytorch_data import Data, read_config, read_data
 from pytorch_model import Network, Unsupported
 
@@ -246,6 +246,10 @@ class Recorder:
         for outputs in self.outputs:
             outputs.clear()
 
+    def forget_gradients(self) -> None:
+        for output in (x for outputs in self.outputs for x in outputs[-1:]):
+            output.grad = None
+
     def activations(self) -> list[Tensor]:
         return [torch.cat([x.detach() for x in outputs]) for outputs in self.outputs]
 
@@ -259,7 +263,7 @@ class Recorder:
 
 class Trainer:
     def __init__(self, config: dict[str, Any], data: Data, log: Log):
-        for key in ("hooks", "penalty"):
+        for key in ("hooks",):
             if config.get(key):
                 raise Unsupported(key)
         if config.get("precision", {}).get("type", "float32") != "float32":
@@ -285,6 +289,7 @@ class Trainer:
         self.instruments = INSTRUMENTS if wanted in ("all", ["all"]) else () if wanted in ("none", ["none"]) else wanted
         self.every, self.histogram_every = monitor.get("every", 1), monitor.get("histogram_every", 50)
         self.recorder = Recorder(self.network)
+        self.penalty, self.runs = config.get("penalty"), 0
         self.started = time.perf_counter()
 
     def epoch(self, epoch: int) -> Iterator[list[np.ndarray]]:
@@ -336,14 +341,48 @@ class Trainer:
         weights = [self.loss.weight(self.network.output_shape(), target) for _, target in batches]
         total_loss = 0.0
         for micro, ((inputs, target), weight) in enumerate(zip(batches, weights)):
-            loss = self.loss(self.network(inputs), target)
+            at_data = bool(self.penalty) and self.penalty.get("at", "data") == "data"
+            output = self.network(inputs.requires_grad_(at_data))
+            loss = self.loss(output, target)
             share = 1.0 if self.loss.reduction == "sum" or len(group) == 1 else weight / sum(weights)
-            (loss * share).backward()
-            total_loss += share * loss.item()
+            total = loss * share
+            if self.penalty:
+                rows = self.penalty_rows(len(target))
+                mean = rows if self.loss.reduction == "sum" else sum(self.penalty_rows(len(t)) for _, t in batches)
+                penalty = self.penalty.get("weight", 10) * self.penalty_sum(inputs, output, target)
+                total, loss = total + penalty / mean, loss + penalty.detach() / rows
+            total.backward()
+            total_loss += total.item()
+            self.runs += 1
             if self.train_options.get("accumulate", 1) > 1:
                 norm = total_norm([p.grad for _, p in self.named if p.grad is not None])
                 self.log.write("accumulate", step=step, micro=micro + 1, of=len(group), loss=loss.item(), grad_norm=norm)
         return total_loss
+
+    def penalty_rows(self, batch: int) -> int:
+        return (batch + 1) // 2 if self.penalty.get("at", "data") == "interpolate" else batch
+
+    def penalty_sum(self, x: Tensor, output: Tensor, target: Tensor) -> Tensor:
+        """The gradient penalty's sum of (norm - target)^2 over its rows."""
+        if self.penalty.get("at", "data") == "interpolate":
+            recording, self.recorder.on = self.recorder.on, False
+            x = self.interpolates(x, target.reshape(-1)).requires_grad_(True)
+            output = self.network(x)
+            self.recorder.on = recording
+        slope, = torch.autograd.grad(output.sum(), x, create_graph=True)
+        self.recorder.forget_gradients()  # retain_grad() keeps those of the inner differentiation, too
+        return ((slope.flatten(1).norm(dim=1) - self.penalty.get("target", 1)) ** 2).sum()
+
+    def interpolates(self, inputs: Tensor, target: Tensor) -> Tensor:
+        """Between real and fake samples, drawn as gradtool draws them."""
+        random = Philox(self.seed, PENALTY, self.runs)
+        kinds = [torch.nonzero(target > 0).flatten(), torch.nonzero(target <= 0).flatten()]
+        rows = []
+        for row in range(self.penalty_rows(len(target))):
+            real, fake = (inputs[kind[random.below(8 * row + i, len(kind))]] for i, kind in enumerate(kinds))
+            a = torch.tensor(random.uniform_float(16 * row + 8))
+            rows.append(a * real + (1 - a) * fake)
+        return torch.stack(rows)
 
     def step(self, step: int, epoch: int, group: list[np.ndarray]) -> bool:
         """One optimizer step; false stops the run."""

@@ -181,6 +181,42 @@ static bool accumulated(void *context, int64_t step, int64_t micro, int64_t of, 
     return true;
 }
 
+static bool hooked(void *context, const HookReport *r, Error *err)
+{
+    Monitor *m = context;
+    (void)err;
+    if (!m->log)
+        return true;
+    run_log_begin(m->log, "hook");
+    run_log_integer(m->log, "step", r->step);
+    run_log_string(m->log, "on", r->on);
+    run_log_string(m->log, "at", r->at);
+    run_log_number(m->log, "min", r->min);
+    run_log_number(m->log, "max", r->max);
+    run_log_number(m->log, "norm", r->norm);
+    run_log_bool(m->log, "changed", r->changed);
+    run_log_end(m->log);
+    return true;
+}
+
+/* FOLDER/saved/fc1.weight.grad/step-12.safetensors; of a micro-batch step-12-2. */
+static bool save(void *context, int64_t step, int64_t micro, const char *on, const char *at, Shape shape, const float *values, Error *err)
+{
+    Monitor *m = context;
+    if (!m->log)
+        return true;
+    Arena *scratch = arena_new(m->arena);
+    const char *folder = arena_printf(scratch, "%s/saved/%s.%s", m->folder, on, at);
+    const char *file = micro ? arena_printf(scratch, "step-%lld-%lld.safetensors", (long long)step, (long long)micro)
+                             : arena_printf(scratch, "step-%lld.safetensors", (long long)step);
+    float *data = ARENA_ARRAY(scratch, float, shape_count(shape));
+    memcpy(data, values, sizeof(float) * shape_count(shape));
+    Parameter tensor = {.name = on, .layer = "", .kind = PARAMETER_BUFFER, .shape = shape, .data = data}, *list[] = {&tensor};
+    bool fine = file_make_folder(folder, err) && tensor_file_write(path_join(scratch, folder, file), list, 1, scratch, err);
+    arena_free(scratch);
+    return fine;
+}
+
 static void log_change(Monitor *m, int64_t step, const char *name, const ClipChange *change)
 {
     if (!change->changed)
@@ -285,7 +321,7 @@ Monitor *monitor_new(Arena *arena, const Config *config, Error *err)
     m->present = ARENA_ARRAY(arena, bool, config->model->parameters);
     m->observer = (Observer){
         .context = m, .measures = measures, .attach = attach, .begin = begin, .ran = ran, .gradient = gradient, .updated = updated,
-        .accumulated = accumulated, .stepped = stepped, .evaluated = evaluated,
+        .accumulated = accumulated, .hooked = hooked, .save = save, .stepped = stepped, .evaluated = evaluated,
     };
     fit_instruments(m);
     complete_instruments(m, config->monitor);

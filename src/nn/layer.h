@@ -62,6 +62,8 @@ typedef struct ModelBuild {
     ModelNodes *nodes;
     int batch;
     bool training;
+    LayerHook *on_output;
+    void *context;
 } ModelBuild;
 
 typedef enum LayerKeys { KEYS_WEIGHT = 1, KEYS_BIAS = 2 } LayerKeys; /* takes "init", "bias_init" */

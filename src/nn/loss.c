@@ -1,9 +1,10 @@
 /* Reading a loss, checking that model and data fit it, building it, counting its terms. */
 #include "nn/loss.h"
 
-#include <math.h>
 #include <stddef.h>
+#include <string.h>
 
+#include "autograd/expression.h"
 #include "autograd/ops.h"
 #include "base/fields.h"
 
@@ -21,6 +22,19 @@ const LossType *const loss_table[] = {
 #include "nn/losses.def"
 };
 const int loss_count = sizeof loss_table / sizeof *loss_table;
+
+static bool read_expression(Arena *arena, Loss *loss, Error *err)
+{
+    static const char *const known[] = {"output", "target"};
+    const char *const *names;
+    Expression *e = expression_parse(arena, loss->options.expr, NULL, err);
+    int count = e ? expression_names(e, &names) : 0;
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], known[0]) != 0 && strcmp(names[i], known[1]) != 0)
+            return expression_unknown_name(e, names[i], known, 2, err);
+    loss->options.expression = e;
+    return e != NULL;
+}
 
 Loss *loss_read(Arena *arena, Json *slot, Error *err)
 {
@@ -41,6 +55,8 @@ Loss *loss_read(Arena *arena, Json *slot, Error *err)
         json_add_member(arena, object, "type", json_copy(arena, slot));
         json_replace(slot, object);
     }
+    if (!json_member(slot, "type") && json_member(slot, "expr"))
+        json_add_member(arena, slot, "type", json_new_string(arena, "expression"));
     const Json *name = json_member(slot, "type");
     if (!name) {
         error_at(err, slot, "`loss` must be a name or an object with a `type`");
@@ -59,7 +75,7 @@ Loss *loss_read(Arena *arena, Json *slot, Error *err)
     if (!fields_read(arena, slot, "the loss", sets, 2, err))
         return NULL;
     loss->is_sum = common.reduction == 1;
-    return loss;
+    return !loss->options.expr || read_expression(arena, loss, err) ? loss : NULL;
 }
 
 const char *loss_name(const Loss *loss)
@@ -103,11 +119,29 @@ static bool same_but_ones(Shape a, Shape b)
     }
 }
 
+/* Builds the expression for two samples, so that its mistakes are found before anything runs. */
+static bool check_expression(const Loss *loss, Shape output, const Targets *targets, Arena *scratch, Error *err)
+{
+    static const char *const names[] = {"output", "target"};
+    Graph *graph = graph_new(scratch);
+    Shape target = same_but_ones(output, targets->shape) ? output : targets->shape;
+    Node *const nodes[] = {graph_input(graph, "output", shape_prepend(2, output)), graph_input(graph, "target", shape_prepend(2, target))};
+    Node *y = expression_build(loss->options.expression, graph, &(Scope){.names = names, .nodes = nodes, .count = 2}, err);
+    if (!y)
+        return false;
+    if (shape_count(y->shape) == 1)
+        return true;
+    error_at(err, loss->options.expr, "a loss is one number, this expression gives %s", shape_text(scratch, y->shape));
+    return error_hint(err, "put it into mean(...) or sum(...)");
+}
+
 bool loss_check(const Loss *loss, Shape output, const Targets *targets, const Json *slot, Arena *scratch, Error *err)
 {
     const char *name = loss->type->name;
     if (loss->type->ignores_targets)
         return true;
+    if (loss->type->is_whole)
+        return check_expression(loss, output, targets, scratch, err);
     if (!loss->type->wants_classes) {
         if (same_but_ones(output, targets->shape))
             return true;
@@ -116,7 +150,7 @@ bool loss_check(const Loss *loss, Shape output, const Targets *targets, const Js
         return error_hint(err, targets->classes ? "targets that are class numbers go with cross_entropy"
                                                 : "the last layer's `out` must be the number of targets");
     }
-    if (!targets->classes) {
+    if (!targets->classes && !(targets->integers && targets->shape.rank > 0)) {
         error_at(err, slot, "%s needs class numbers as targets, the data has other numbers", name);
         return error_hint(err, "mse and huber compare numbers; a csv file is read as classes with \"task\": \"classification\"");
     }
@@ -130,6 +164,11 @@ bool loss_check(const Loss *loss, Shape output, const Targets *targets, const Js
     return true;
 }
 
+int loss_classes(const Loss *loss, Shape output)
+{
+    return loss->type->wants_classes ? class_count(output) : 0;
+}
+
 LossNodes loss_build(const Loss *loss, const Targets *targets, Node *output, int batch)
 {
     Graph *graph = output->graph;
@@ -140,15 +179,18 @@ LossNodes loss_build(const Loss *loss, const Targets *targets, Node *output, int
     Node *target = nodes.target;
     if (loss->type->wants_classes)
         target = op_reshape(target, shape_prepend(batch, class_shape(shape_rest(output->shape))));
-    else if (!loss->type->ignores_targets)
+    else if (!loss->type->ignores_targets && same_but_ones(shape_rest(output->shape), targets->shape))
         target = op_reshape(target, output->shape);
-    nodes.sum = op_sum(loss->type->terms(&loss->options, output, target));
+    Node *terms = loss->type->terms(&loss->options, output, target);
+    nodes.sum = loss->type->is_whole ? op_scale(terms, loss->is_sum ? 1 : batch) : op_sum(terms);
     nodes.value = op_mul(nodes.sum, nodes.factor);
     return nodes;
 }
 
 double loss_terms(const Loss *loss, Shape output, const float *targets, size_t count)
 {
+    if (loss->type->is_whole)
+        return (double)count;
     if (!loss->type->wants_classes)
         return (double)(shape_count(output) * count);
     size_t rows = shape_count(class_shape(output)) * count;

@@ -14,6 +14,8 @@
 
 typedef struct LossOptions {
     double label_smoothing, delta, beta;
+    Json *expr;                           /* of type expression: the text, in output and target */
+    const struct Expression *expression;
 } LossOptions;
 
 /* What the data offers as targets. */
@@ -31,6 +33,7 @@ typedef struct LossType {
     const struct Field *fields; /* into LossOptions */
     bool wants_classes;         /* targets are class numbers */
     bool ignores_targets;
+    bool is_whole;              /* terms() is the whole loss, one number, which stands for a mean over samples */
     bool (*judges)(double output, double target); /* accuracy of a two-class loss; NULL: argmax over classes, or none */
     Node *(*terms)(const LossOptions *options, Node *output, Node *target);
 } LossType;
@@ -44,6 +47,9 @@ const char *loss_name(const Loss *loss);
 bool loss_is_sum(const Loss *loss);
 /* Whether the model's output (of one sample) and the targets fit; `slot` is where an error is shown. */
 bool loss_check(const Loss *loss, Shape output, const Targets *targets, const Json *slot, Arena *scratch, Error *err);
+
+/* Class numbers are below this; 0 where the loss compares numbers. */
+int loss_classes(const Loss *loss, Shape output);
 
 typedef struct LossNodes {
     Node *target; /* input [batch, target] */

@@ -1,4 +1,5 @@
 /* The losses: terms of output and target, element by element or row by row. */
+#include "autograd/expression.h"
 #include "autograd/ops.h"
 #include "base/fields.h"
 #include "nn/loss.h"
@@ -73,6 +74,21 @@ static const Field huber_fields[] = {
 static const Field smooth_l1_fields[] = {
     {"beta", FIELD_NUMBER, offsetof(LossOptions, beta), "1", .limit = FIELD_NOT_NEGATIVE, .help = "where the square turns into a line"}, {0}};
 
+/* The value of the user's expression; nodes cannot report its errors, the graph does. */
+static Node *expression_terms(const LossOptions *options, Node *output, Node *target)
+{
+    static const char *const names[] = {"output", "target"};
+    Node *const nodes[] = {output, target};
+    Error *err = error_new(output->graph->arena);
+    Node *y = expression_build(options->expression, output->graph, &(Scope){.names = names, .nodes = nodes, .count = 2}, err);
+    if (!y)
+        return graph_fail(output->graph, "loss: %s", error_message(err, 0));
+    return op_reshape(y, SHAPE_SCALAR);
+}
+
+static const Field expression_fields[] = {
+    {"expr", FIELD_JSON, offsetof(LossOptions, expr), .required = true, .help = "one number, in output and target"}, {0}};
+
 #define ROW(word, text, option_fields, ...)                                                                            \
     extern const LossType loss_##word;                                                                                 \
     const LossType loss_##word = {.name = #word, .help = text, .fields = option_fields, __VA_ARGS__};
@@ -85,3 +101,4 @@ ROW(smooth_l1, "huber divided by beta", smooth_l1_fields, .terms = smooth_l1_ter
 ROW(bce_with_logits, "sigmoid of the output against probabilities", no_fields, .judges = bce_judges, .terms = bce_terms)
 ROW(wasserstein, "-target * output, targets +1 and -1", no_fields, .terms = wasserstein_terms)
 ROW(mean_output, "the output itself", no_fields, .ignores_targets = true, .terms = mean_output_terms)
+ROW(expression, "an expression in output and target: {\"expr\": \"mean((output - target)^2)\"}", expression_fields, .is_whole = true, .terms = expression_terms)

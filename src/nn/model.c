@@ -369,6 +369,8 @@ Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
         value[i] = layer->type->build(layer, build, x);
         if (layer->leaf >= 0 && value[i]->id < first) /* it passes its input on: its gradient is still its own */
             value[i] = op_identity(value[i]);
+        if (build->on_output)
+            value[i] = build->on_output(build->context, layer, value[i]);
         if (layer->leaf >= 0)
             build->nodes->leaf[layer->leaf] = value[i];
         graph->scope = scope;
@@ -376,16 +378,51 @@ Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
     return value[list->count - 1];
 }
 
-ModelNodes model_build(const Model *model, Graph *graph, int batch, bool training)
+ModelNodes model_build_with(const Model *model, Graph *graph, const ModelBuildOptions *options)
 {
     ModelNodes nodes = {
         .leaf = ARENA_ARRAY(graph->arena, Node *, model->leaves),
         .state = ARENA_ARRAY(graph->arena, Node *, model->states),
     };
-    ModelBuild build = {.model = model, .graph = graph, .nodes = &nodes, .batch = batch, .training = training};
-    nodes.input = graph_input(graph, "input", shape_prepend(batch, model->input));
+    ModelBuild build = {
+        .model = model,
+        .graph = graph,
+        .nodes = &nodes,
+        .batch = options->batch,
+        .training = options->training,
+        .on_output = options->on_output,
+        .context = options->context,
+    };
+    for (int i = 0; options->first && i < model->states; i++)
+        nodes.state[i] = options->first->state[i];
+    nodes.input = options->input ? options->input : graph_input(graph, "input", shape_prepend(options->batch, model->input));
     nodes.output = layer_list_build(&model->root->list, &build, nodes.input);
     return nodes;
+}
+
+ModelNodes model_build(const Model *model, Graph *graph, int batch, bool training)
+{
+    return model_build_with(model, graph, &(ModelBuildOptions){.batch = batch, .training = training});
+}
+
+static int match_layers(const LayerList *list, const char *glob, void (*visit)(void *context, const Layer *layer), void *context)
+{
+    int matches = 0;
+    for (int i = 0; i < list->count; i++) {
+        const Layer *layer = list->layer[i];
+        if (text_glob(glob, layer->path)) {
+            visit(context, layer);
+            matches++;
+        }
+        matches += match_layers(&layer->list, glob, visit, context);
+        matches += match_layers(&layer->shortcut, glob, visit, context);
+    }
+    return matches;
+}
+
+int model_match_layers(const Model *model, const char *glob, void (*visit)(void *context, const Layer *layer), void *context)
+{
+    return match_layers(&model->root->list, glob, visit, context);
 }
 
 const char *layer_path(const Layer *layer)

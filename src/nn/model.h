@@ -47,8 +47,24 @@ typedef struct ModelNodes {
     Node **state;
 } ModelNodes;
 
-/* Appends the model to a graph for batches of `batch` samples. `training` switches dropout and batch statistics. */
+/* What may be done with a layer's output before it goes on: returns the node that takes its place. */
+typedef Node *LayerHook(void *context, const Layer *layer, Node *y);
+
+typedef struct ModelBuildOptions {
+    int batch;
+    bool training;           /* switches dropout and batch statistics */
+    LayerHook *on_output;    /* NULL: none */
+    void *context;
+    Node *input;             /* NULL: a new graph input */
+    const ModelNodes *first; /* an earlier build in the same graph, whose parameters are used again; or NULL */
+} ModelBuildOptions;
+
+/* Appends the model to a graph for batches of `batch` samples. */
+ModelNodes model_build_with(const Model *model, Graph *graph, const ModelBuildOptions *options);
 ModelNodes model_build(const Model *model, Graph *graph, int batch, bool training);
+
+/* Calls visit for every layer, containers too, whose path matches the glob; returns how many there are. */
+int model_match_layers(const Model *model, const char *glob, void (*visit)(void *context, const Layer *layer), void *context);
 
 /* For `gradtool list layers`. */
 int layer_type_count(void);

@@ -7,11 +7,12 @@
 #include "base/fields.h"
 #include "base/file.h"
 #include "tensor/tensor_file.h"
+#include "train/data_check.h"
 
 typedef struct RootOptions {
     const char *name, *weights;
     int64_t seed;
-    Json *model, *data, *loss, *optimizer, *schedule, *train, *clip, *monitor, *output;
+    Json *model, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *output;
 } RootOptions;
 
 static const Field root_fields[] = {
@@ -25,6 +26,8 @@ static const Field root_fields[] = {
     {"schedule", FIELD_JSON, offsetof(RootOptions, schedule), "{}", .help = "by default constant"},
     {"train", FIELD_JSON, offsetof(RootOptions, train), .required = true, .help = "steps or epochs, and how"},
     {"clip", FIELD_JSON, offsetof(RootOptions, clip), .help = "gradient clipping"},
+    {"penalty", FIELD_JSON, offsetof(RootOptions, penalty), .help = "what is added to the loss: a gradient penalty"},
+    {"hooks", FIELD_JSON, offsetof(RootOptions, hooks), "[]", .help = "what watches or changes gradients and outputs"},
     {"monitor", FIELD_JSON, offsetof(RootOptions, monitor), "{}", .help = "what is measured"},
     {"output", FIELD_JSON, offsetof(RootOptions, output), "{}", .help = "what is written"},
     {0}};
@@ -130,6 +133,22 @@ static bool count_steps(Config *config, const Json *train, Error *err)
     return true;
 }
 
+/* What the reader does not promise: that inputs are tokens, and targets classes. */
+static bool check_values(const Config *config, const Json *place, Error *err)
+{
+    const Dataset *const parts[] = {&config->data.training, &config->data.validation};
+    static const char *const names[] = {"training", "validation"};
+    const int tokens = config->model->tokens, classes = loss_classes(config->loss, config->model->output);
+    bool fine = true;
+    for (int i = 0; i < 2; i++) {
+        if (tokens && !parts[i]->tokens)
+            fine = data_check_tokens(parts[i], names[i], tokens, place, err) && fine;
+        if (classes)
+            fine = data_check_classes(parts[i], names[i], classes, place, err) && fine;
+    }
+    return fine;
+}
+
 /* Whether the data feeds the model, and the loss compares the two. */
 static bool check_parts(Config *config, const RootOptions *root, Arena *scratch, Error *err)
 {
@@ -137,17 +156,17 @@ static bool check_parts(Config *config, const RootOptions *root, Arena *scratch,
     const Model *model = config->model;
     const Json *input = json_member(root->model, "input");
     bool fine = true;
-    if (model->tokens && !data->tokens)
-        fine = error_at(err, input, "the model takes tokens, the data gives numbers");
-    else if (model->tokens && data->tokens > model->tokens)
+    if (data->tokens > model->tokens && model->tokens) {
         fine = error_at(err, input, "the model knows %d tokens, the data has %d", model->tokens, data->tokens);
-    else if (!shape_equal(model->input, data->input)) {
+        error_hint(err, "set the model's `tokens` to at least %d", data->tokens);
+    } else if (!shape_equal(model->input, data->input)) {
         fine = error_at(err, input, "the model takes samples of %s, the data gives %s", shape_text(scratch, model->input),
                         shape_text(scratch, data->input));
         error_hint(err, "set the model's `input` to %s", shape_text(scratch, data->input));
     }
     config->targets = (Targets){.shape = data->target, .classes = data->target_classes, .integers = data->targets_are_integers};
-    return loss_check(config->loss, model->output, &config->targets, root->loss, scratch, err) && fine;
+    fine = loss_check(config->loss, model->output, &config->targets, root->loss, scratch, err) && fine;
+    return fine && check_values(config, root->data, err);
 }
 
 static bool load_weights(Config *config, Arena *scratch, Error *err)
@@ -197,6 +216,11 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
     config->optimizer = optimizer_new(arena, root.optimizer, config->model ? config->model->parameter : NULL, weights, err);
     if (root.clip && root.clip->type != JSON_NULL)
         config->clip = clip_new(arena, root.clip, weights, err);
+    if (config->model)
+        config->hooks = hooks_read(arena, root.hooks, config->model, err);
+    bool has_penalty = penalty_read(arena, root.penalty, &config->penalty, err) && config->penalty;
+    if (has_penalty && has_data)
+        penalty_check(config->penalty, &config->data.training, root.penalty, err);
     Arena *scratch = arena_new(arena);
     if (config->model && has_data && config->loss)
         check_parts(config, &root, scratch, err);

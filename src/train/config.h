@@ -14,6 +14,8 @@
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "train/hook.h"
+#include "train/penalty.h"
 
 typedef enum NonfinitePolicy { NONFINITE_STOP, NONFINITE_SKIP, NONFINITE_CONTINUE } NonfinitePolicy;
 
@@ -40,6 +42,8 @@ typedef struct Config {
     Optimizer *optimizer;
     Schedule *schedule;
     Clip *clip;          /* NULL: none */
+    HookSet *hooks;
+    Penalty *penalty;    /* NULL: none */
     TrainOptions train;
     int64_t steps_per_epoch;
     Json *monitor, *output; /* read by the floor above; NULL where absent */

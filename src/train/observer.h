@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
+#include "train/hook.h"
 
 /* A training graph for one batch size, before it is compiled: the place to put taps. */
 typedef struct TrainGraph {
@@ -50,6 +51,9 @@ typedef struct Observer {
     void (*updated)(void *context, int index, const UpdateStatistics *statistics);
     bool wants_updates;
     bool (*accumulated)(void *context, int64_t step, int64_t micro, int64_t of, double loss, double grad_norm, Error *err);
+    /* A hook saw a tensor; a hook wants one kept. */
+    bool (*hooked)(void *context, const HookReport *report, Error *err);
+    HookSave *save;
     /* The step is done; `clip` is NULL when nothing is clipped. */
     bool (*stepped)(void *context, const StepReport *report, bool measured, const ClipResult *clip, Error *err);
     bool (*evaluated)(void *context, const EvalReport *report, Error *err);

@@ -40,7 +40,7 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     }
     for (int i = 0; i < leaves; i++)
         wrt[weights + i] = g->model.leaf[i];
-    graph_gradient(g->loss.value, NULL, wrt, weights + leaves, learned, trainable, grad);
+    graph_gradient(g->objective, NULL, wrt, weights + leaves, learned, trainable, grad);
     for (int i = 0; i < weights; i++)
         if (model->parameter[i]->frozen)
             grad[i] = NULL;
@@ -53,13 +53,17 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
 static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
 {
     int weights = config->model->parameters, roots = 0;
-    Node **root = ARENA_ARRAY(arena, Node *, weights + 2);
+    Node **root = ARENA_ARRAY(arena, Node *, weights + 3 + (g->hooks ? step_hooks_root_limit(config->hooks) : 0));
     root[roots++] = g->loss.sum;
+    if (g->penalty.sum)
+        root[roots++] = g->penalty.sum;
     if (!g->view.grad)
         root[roots++] = g->model.output;
     for (int i = 0; g->view.grad && i < weights; i++)
         if (g->view.grad[i])
             root[roots++] = g->view.grad[i];
+    if (g->hooks && g->view.grad)
+        step_hooks_roots(g->hooks, root, &roots);
     g->plan = plan_compile(graph, root, roots, g->view.variant, arena, err);
     g->workspace = g->plan ? workspace_new(g->plan, arena, err) : NULL;
     if (!g->workspace)
@@ -69,6 +73,9 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
     g->factor = workspace_value(g->workspace, g->loss.factor);
     g->sum = workspace_value(g->workspace, g->loss.sum);
     g->output = workspace_value(g->workspace, g->model.output);
+    g->interpolates = g->penalty.input ? workspace_value(g->workspace, g->penalty.input) : NULL;
+    g->penalty_factor = g->penalty.sum ? workspace_value(g->workspace, g->penalty.factor) : NULL;
+    g->penalty_sum = g->penalty.sum ? workspace_value(g->workspace, g->penalty.sum) : NULL;
     g->gradient = ARENA_ARRAY(arena, float *, weights);
     for (int i = 0; g->view.grad && i < weights; i++)
         if (g->view.grad[i])
@@ -81,7 +88,11 @@ static StepGraph *begin(Arena *arena, const Config *config, int batch, Variant v
 {
     StepGraph *g = ARENA_NEW(arena, StepGraph);
     g->batch = batch;
-    g->model = model_build(config->model, graph, batch, training);
+    g->hooks = hooks_are_empty(config->hooks) ? NULL : step_hooks_new(config->hooks, variant, arena);
+    g->model = model_build_with(config->model, graph, &(ModelBuildOptions){.batch = batch,
+                                                                           .training = training,
+                                                                           .on_output = g->hooks ? step_hooks_on_output : NULL,
+                                                                           .context = g->hooks});
     g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     g->view = (TrainGraph){
         .graph = graph,
@@ -99,6 +110,11 @@ StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant
     Graph *graph = graph_new(arena);
     StepGraph *g = begin(arena, config, batch, variant, true, graph);
     g->is_measured = observer != NULL;
+    g->objective = g->loss.value;
+    if (config->penalty) {
+        g->penalty = penalty_build(config->penalty, config->model, graph, &g->model, batch);
+        g->objective = op_add(g->objective, g->penalty.value);
+    }
     differentiate(g, config, graph, observer);
     if (observer && observer->attach && !graph->error)
         observer->attach(observer->context, &g->view);

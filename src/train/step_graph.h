@@ -10,11 +10,16 @@ typedef struct StepGraph {
     bool is_measured;
     ModelNodes model;
     LossNodes loss;
+    PenaltyNodes penalty;           /* all NULL where there is none */
+    Node *objective;                /* what is differentiated */
     TrainGraph view;
+    StepHooks *hooks; /* NULL: none */
     Plan *plan;
     Workspace *workspace;
     float *input, *target, *factor; /* to be written before a run; NULL where the graph does not read it */
     const float *sum;               /* of the loss's terms */
+    float *interpolates, *penalty_factor;
+    const float *penalty_sum;
     const float *output;            /* evaluation only */
     float **gradient;               /* of each weight; NULL where it has none */
 } StepGraph;

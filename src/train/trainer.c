@@ -33,8 +33,8 @@ struct Trainer {
     bool measures_updates;
     float *buffers;        /* state that is no weight, as it was before the step */
     size_t buffer_count;
+    float *batch_inputs, *batch_targets; /* of a micro-batch, where interpolates are made from it */
     struct timespec started;
-    const StepGraph *last;
 };
 
 const char *train_status_name(TrainStatus status)
@@ -96,6 +96,12 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
     for (int i = 0; i < model->states; i++)
         t->buffer_count += model->state[i]->kind == PARAMETER_BUFFER ? shape_count(model->state[i]->shape) : 0;
     t->buffers = ARENA_ARRAY(arena, float, t->buffer_count);
+    if (config->penalty && config->penalty->at == PENALTY_AT_INTERPOLATE) {
+        t->batch_inputs = arena_alloc(arena, sizeof(float) * (size_t)config->train.batch_size * shape_count(config->data.training.input));
+        t->batch_targets = arena_alloc(arena, sizeof(float) * (size_t)config->train.batch_size * shape_count(config->data.training.target));
+    }
+    if (!hooks_are_empty(config->hooks) && !hooks_compile(config->hooks, model, t->variant, arena, err))
+        return NULL;
     return prepare_graphs(t, err) ? t : NULL;
 }
 
@@ -207,38 +213,110 @@ static void measure_weight(Trainer *t, int i)
     t->square[i] = t->observer->gradient(t->observer->context, i, t->gradient[i], t->gradient[i] ? count : 0);
 }
 
+static HookSave *saver(const Trainer *t)
+{
+    return t->observer ? t->observer->save : NULL;
+}
+
+static void *observer_context(const Trainer *t)
+{
+    return t->observer ? t->observer->context : NULL;
+}
+
+/* Hooks on the gradients of the whole group, then the reports of all hooks. */
+static bool apply_hooks(Trainer *t, Error *err)
+{
+    HookSet *hooks = t->config->hooks;
+    HookReport report;
+    for (int i = 0; i < t->config->model->parameters; i++)
+        if (t->gradient[i] && !hooks_on_gradient(hooks, i, t->gradient[i], t->step + 1, saver(t), observer_context(t), err))
+            return false;
+    for (int i = 0; t->observer && t->observer->hooked && hooks_report(hooks, t->step + 1, i, &report); i++)
+        if (!t->observer->hooked(t->observer->context, &report, err))
+            return false;
+    return true;
+}
+
+/* Puts a micro-batch where the graph reads it. Returns the terms that it adds to the mean. */
+static double gather(Trainer *t, const StepGraph *g, int64_t size, int64_t group)
+{
+    const Config *config = t->config;
+    const Dataset *data = &config->data.training;
+    const uint32_t *order = t->order + t->micro * config->train.batch_size;
+    dataset_gather(data, order, (size_t)size, g->input, g->target);
+    if (g->interpolates) {
+        dataset_gather(data, order, (size_t)size, t->batch_inputs, t->batch_targets);
+        penalty_interpolate(t->batch_inputs, t->batch_targets, (int)size, shape_count(data->input), penalty_rows(config->penalty, (int)size),
+                            config->seed, t->runs, g->interpolates);
+    }
+    return group == 1 && g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size) : group_terms(t, t->micro, 1);
+}
+
+/* The penalty's share of the loss: a mean over the rows of the group, or of the batch where losses add up. */
+static double penalty_share(const Trainer *t, int64_t size, int64_t rows)
+{
+    const Penalty *penalty = t->config->penalty;
+    if (!penalty)
+        return 0;
+    return penalty->weight / (double)(loss_is_sum(t->config->loss) ? penalty_rows(penalty, (int)size) : rows);
+}
+
+/* The loss of the micro-batch alone. */
+static double own_loss(const Trainer *t, const StepGraph *g, int64_t size, double terms)
+{
+    double loss = (double)*g->sum * (loss_is_sum(t->config->loss) ? 1 : 1 / terms);
+    return g->penalty_sum ? loss + (double)*g->penalty_sum * penalty_share(t, size, penalty_rows(t->config->penalty, (int)size)) : loss;
+}
+
+/* What the group's micro-batches share: how many there are, terms of the loss and rows of the penalty. */
+typedef struct Group {
+    int64_t count, samples, rows;
+    double terms;
+} Group;
+
 /* One micro-batch: gather, run, collect. Adds its share to *loss. */
-static bool run_micro_batch(Trainer *t, int64_t index, int64_t group, double *terms, bool measured, double *loss, Error *err)
+static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool measured, double *loss, Error *err)
 {
     const Config *config = t->config;
     int64_t size = config_micro_size(config, t->micro);
     StepGraph *g = graph_for(t, size, measured, err);
     if (!g)
         return false;
-    const Dataset *data = &config->data.training;
-    dataset_gather(data, t->order + t->micro * config->train.batch_size, (size_t)size, g->input, g->target);
-    double own = group == 1 && g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size)
-                                         : group_terms(t, t->micro, 1);
-    if (group == 1)
-        *terms = own;
-    double factor = loss_is_sum(config->loss) ? 1 : 1 / *terms;
+    double own = gather(t, g, size, group->count);
+    double factor = loss_is_sum(config->loss) ? 1 : 1 / (group->count == 1 ? own : group->terms);
+    double share = penalty_share(t, size, group->rows);
     if (g->factor)
         *g->factor = (float)factor;
+    if (g->penalty_factor)
+        *g->penalty_factor = (float)share;
     workspace_context(g->workspace)->step = t->runs++;
     plan_run(g->plan, g->workspace, t->threads);
-    *loss += (double)*g->sum * factor;
+    *loss += (double)*g->sum * factor + (g->penalty_sum ? (double)*g->penalty_sum * share : 0);
     count_batch(config->model, 1);
-    collect_gradients(t, g, index, group);
+    collect_gradients(t, g, index, group->count);
     if (measured && t->observer->ran)
         t->observer->ran(t->observer->context, &g->view);
+    if (g->hooks && !hooks_ran(config->hooks, g->hooks, g->workspace, t->step + 1, group->count > 1 ? index + 1 : 0, saver(t), observer_context(t), err))
+        return false;
     t->micro++;
-    t->last = g;
-    if (group > 1 && t->observer && t->observer->accumulated) {
-        over_weights(t, square_weight);
-        double share = loss_is_sum(config->loss) ? 1 : 1 / own;
-        return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group, (double)*g->sum * share, total_norm(t), err);
+    if (config->train.accumulate == 1 || !t->observer || !t->observer->accumulated)
+        return true;
+    over_weights(t, square_weight);
+    return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own_loss(t, g, size, own), total_norm(t), err);
+}
+
+/* The micro-batches of the next step. */
+static Group next_group(const Trainer *t)
+{
+    const Config *config = t->config;
+    int64_t left = config_micro_batches(config) - t->micro;
+    Group group = {.count = left < config->train.accumulate ? left : config->train.accumulate};
+    for (int64_t m = t->micro; m < t->micro + group.count; m++) {
+        group.samples += config_micro_size(config, m);
+        group.rows += config->penalty ? penalty_rows(config->penalty, (int)config_micro_size(config, m)) : 0;
     }
-    return true;
+    group.terms = group.count > 1 ? group_terms(t, t->micro, group.count) : 0;
+    return group;
 }
 
 static bool is_taken(const Trainer *t, double loss, double norm)
@@ -279,55 +357,69 @@ static double seconds_since(const struct timespec *start)
     return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
 }
 
+/* Norms, clipping and update, once the gradients of the whole group stand. Returns the hook that stops the training, or NULL. */
+static const char *take_step(Trainer *t, StepReport *report, const Group *group, bool measured, const ClipResult **clip)
+{
+    const Config *config = t->config;
+    over_weights(t, measured && t->observer->gradient ? measure_weight : square_weight);
+    report->grad_norm = total_norm(t);
+    report->lr = schedule_rate(config->schedule, t->step);
+    *clip = clip_gradients(t, report);
+    const char *stop = hooks_are_empty(config->hooks) ? NULL : hooks_stop(config->hooks);
+    report->skipped = stop || !is_taken(t, report->loss, report->grad_norm);
+    if (report->skipped) {
+        keep_buffers(t, true);
+        count_batch(config->model, (int)-group->count);
+        if (measured && t->observer->wants_updates)
+            over_weights(t, leave_weight);
+    } else {
+        optimizer_start_step(config->optimizer, config->schedule, t->step);
+        t->clip = *clip;
+        t->measures_updates = measured && t->observer->wants_updates;
+        over_weights(t, update_weight);
+    }
+    return stop;
+}
+
+static bool tell_observer(Trainer *t, const StepReport *report, bool measured, const ClipResult *clip, Error *err)
+{
+    const Observer *observer = t->observer;
+    for (int i = 0; measured && observer->updated && i < t->config->model->parameters; i++)
+        observer->updated(observer->context, i, t->gradient[i] ? &t->update[i] : NULL);
+    return !observer || !observer->stepped || observer->stepped(observer->context, report, measured, clip, err);
+}
+
 TrainStatus trainer_step(Trainer *t, Error *err)
 {
     const Config *config = t->config;
-    const Observer *observer = t->observer;
     if (!t->step && !t->started.tv_sec)
         clock_gettime(CLOCK_MONOTONIC, &t->started);
     if (!t->micro)
         dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
-    int64_t left = config_micro_batches(config) - t->micro;
-    int64_t group = left < config->train.accumulate ? left : config->train.accumulate;
-    int64_t first = t->micro;
-    bool measured = measures(t, t->step + 1);
-    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = 1};
-    double terms = group > 1 ? group_terms(t, t->micro, group) : 0;
+    const Group group = next_group(t);
+    bool measured = measures(t, t->step + 1), has_hooks = !hooks_are_empty(config->hooks);
+    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = 1, .samples = group.samples};
+    const ClipResult *clip;
     keep_buffers(t, false);
-    if (measured && observer->begin)
-        observer->begin(observer->context, report.step);
-    for (int64_t k = 0; k < group; k++)
-        if (!run_micro_batch(t, k, group, &terms, measured, &report.loss, err))
+    if (measured && t->observer->begin)
+        t->observer->begin(t->observer->context, report.step);
+    if (has_hooks)
+        hooks_begin(config->hooks);
+    for (int64_t k = 0; k < group.count; k++)
+        if (!run_micro_batch(t, k, &group, measured, &report.loss, err))
             return TRAIN_FAILED;
-    for (int64_t m = first; m < t->micro; m++)
-        report.samples += config_micro_size(config, m);
-    over_weights(t, measured && observer->gradient ? measure_weight : square_weight);
-    report.grad_norm = total_norm(t);
-    report.lr = schedule_rate(config->schedule, t->step);
-    const ClipResult *clip = clip_gradients(t, &report);
-    report.skipped = !is_taken(t, report.loss, report.grad_norm);
-    if (report.skipped) {
-        keep_buffers(t, true);
-        count_batch(config->model, (int)-group);
-        if (measured && observer->wants_updates)
-            over_weights(t, leave_weight);
-    } else {
-        optimizer_start_step(config->optimizer, config->schedule, t->step);
-        t->clip = clip;
-        t->measures_updates = measured && observer->wants_updates;
-        over_weights(t, update_weight);
-    }
+    if (has_hooks && !apply_hooks(t, err))
+        return TRAIN_FAILED;
+    const char *stop = take_step(t, &report, &group, measured, &clip);
     t->step++;
     report.seconds = seconds_since(&t->started);
-    for (int i = 0; measured && observer->updated && i < config->model->parameters; i++)
-        observer->updated(observer->context, i, t->gradient[i] ? &t->update[i] : NULL);
-    if (observer && observer->stepped && !observer->stepped(observer->context, &report, measured, clip, err))
+    if (!tell_observer(t, &report, measured, clip, err))
         return TRAIN_FAILED;
     if (t->micro == config_micro_batches(config)) {
         t->micro = 0;
         t->epoch++;
     }
-    return report.skipped && config->train.nonfinite == NONFINITE_STOP ? TRAIN_DIVERGED : TRAIN_COMPLETED;
+    return stop || (report.skipped && config->train.nonfinite == NONFINITE_STOP) ? TRAIN_DIVERGED : TRAIN_COMPLETED;
 }
 
 static bool evaluate(Trainer *t, Error *err)
