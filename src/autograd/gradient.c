@@ -42,7 +42,7 @@ void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *
             int j = y->in[k]->id;
             if (!leads[j] || !y->op->derivative[k])
                 continue;
-            Node *dx = y->op->derivative[k](y, d[i]);
+            Node *dx = y->op->derivative[k](graph_readable(y), d[i]);
             d[j] = d[j] ? op_add(d[j], dx) : dx;
         }
     }

@@ -104,6 +104,8 @@ struct Node {
     Attributes attributes;
     int id;              /* position in the graph */
     const char *scope;   /* path of the layer that made it, NULL outside of any */
+    int segment;         /* the checkpointed segment that it belongs to, 0 for none */
+    Node *twin;          /* its recomputation, where it has one */
     const char *name;    /* of a source */
     Parameter *parameter; /* of a parameter source */
     const double *values; /* of a constant tensor */
@@ -123,6 +125,7 @@ struct Graph {
     Node **node;
     int count, capacity;
     const char *scope; /* given to new nodes */
+    int segment, segments; /* given to new nodes; how many there have been */
     const char *error; /* the first, with its scope */
     Assignment *assignment;
     int assignments, assignment_capacity;
@@ -153,5 +156,14 @@ typedef Node *GradientRule(Node *y, Node *dy, void *context);
 void graph_on_gradient(Node *y, GradientRule *rule, void *context);
 void graph_tap(Node *y, TapFunction *see, void *context);
 void graph_assign(Node *value, Parameter *into);
+
+/* From here on (or: no longer) nodes are recomputed in the backward pass instead of kept: the segment is appended once more, beside
+ * the gradient that first reads it, so the originals die with the forward pass. No bit changes: random operators draw the same
+ * numbers. Inside a segment this does nothing. Returns whether a segment was begun; only who began it ends it.
+ * Chen et al. 2016, "Training deep nets with sublinear memory cost". */
+bool graph_checkpoint_begin(Graph *graph);
+void graph_checkpoint_end(Graph *graph);
+/* The node through which a gradient reads the value of x: x itself, or its twin. */
+Node *graph_readable(Node *x);
 
 #endif

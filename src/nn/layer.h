@@ -64,6 +64,9 @@ typedef struct ModelBuild {
     bool training;
     LayerHook *on_output;
     void *context;
+    int group;  /* leaf layers of this checkpointed segment; 0: none is begun by leaves */
+    int left;   /* leaf layers that are still to be checkpointed */
+    int in_group; /* leaf layers of the segment so far */
 } ModelBuild;
 
 typedef enum LayerKeys { KEYS_WEIGHT = 1, KEYS_BIAS = 2 } LayerKeys; /* takes "init", "bias_init" */
@@ -97,6 +100,12 @@ Node *layer_parameter(const Layer *layer, ModelBuild *build, int index);
 /* Reads a list of layers whose input is `input`; returns the shape of its output. For containers. */
 bool layer_list_read(ModelReader *reader, Json *array, const char *path, Shape input, LayerList *list, Shape *output);
 Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input);
+/* The leaf layers in the list and in its containers. */
+int layer_list_leaves(const LayerList *list);
+/* From here on the next `leaves` leaf layers are checkpointed, in segments of `group`, `group` - 1, ...; where a segment or such a stretch is open
+ * already, nothing changes. Returns whether it was begun; only who began it ends it. */
+bool layer_recompute_begin(ModelBuild *build, int leaves, int group);
+void layer_recompute_end(ModelBuild *build);
 
 /* [batch, shape] */
 Shape layer_batch_shape(const ModelBuild *build, Shape shape);

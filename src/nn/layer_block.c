@@ -1,21 +1,31 @@
 /* Containers: layers in a list of their own. */
+#include <math.h>
+#include <string.h>
+
 #include "nn/layer.h"
 
 typedef struct BlockOptions {
-    Json *layers;
+    Json *layers, *checkpoint;
     bool no_grad, freeze;
 } BlockOptions;
 
 static const Field block_fields[] = {
     {"layers", FIELD_JSON, offsetof(BlockOptions, layers), .required = true, .help = "its layers"},
+    {"checkpoint", FIELD_JSON, offsetof(BlockOptions, checkpoint), "false", .help = "true: recompute it in the backward pass; \"sqrt\": in segments, so that memory grows with the square root of the layers"},
     {"no_grad", FIELD_BOOL, offsetof(BlockOptions, no_grad), "false", .help = "no gradient in it, and none through it"},
     {"freeze", FIELD_BOOL, offsetof(BlockOptions, freeze), "false", .help = "its parameters do not learn"},
     {0}};
 
+static bool is_sqrt(const Json *checkpoint)
+{
+    return checkpoint && checkpoint->type == JSON_STRING && !strcmp(checkpoint->string, "sqrt");
+}
+
 static bool declare_block(Layer *layer, ModelReader *reader, Error *err)
 {
-    (void)err;
     const BlockOptions *options = layer->options;
+    if (options->checkpoint && options->checkpoint->type != JSON_BOOL && !is_sqrt(options->checkpoint))
+        return error_at(err, options->checkpoint, "`checkpoint` is true, false or \"sqrt\"");
     bool was_frozen = reader->frozen;
     reader->frozen |= options->freeze;
     bool fine = layer_list_read(reader, options->layers, layer->path, layer->in[0], &layer->list, &layer->output);
@@ -26,7 +36,14 @@ static bool declare_block(Layer *layer, ModelReader *reader, Error *err)
 static Node *build_block(const Layer *layer, ModelBuild *build, Node *const x[])
 {
     const BlockOptions *options = layer->options;
+    int leaves = layer_list_leaves(&layer->list), group = leaves;
+    bool is_checkpointed = options->checkpoint && (is_sqrt(options->checkpoint) || options->checkpoint->number != 0);
+    if (is_sqrt(options->checkpoint))
+        group = (int)ceil(sqrt(2.0 * leaves));
+    bool begun = is_checkpointed && build->training && layer_recompute_begin(build, leaves, group);
     Node *y = layer_list_build(&layer->list, build, x[0]);
+    if (begun)
+        layer_recompute_end(build);
     return options->no_grad ? op_stop_gradient(y) : y;
 }
 

@@ -347,6 +347,51 @@ Node *layer_parameter(const Layer *layer, ModelBuild *build, int index)
     return *node;
 }
 
+int layer_list_leaves(const LayerList *list)
+{
+    int leaves = 0;
+    for (int i = 0; i < list->count; i++)
+        leaves += list->layer[i]->leaf >= 0 ? 1 : layer_list_leaves(&list->layer[i]->list) + layer_list_leaves(&list->layer[i]->shortcut);
+    return leaves;
+}
+
+bool layer_recompute_begin(ModelBuild *build, int leaves, int group)
+{
+    if (build->group || build->graph->segment || leaves < 1 || group < 1)
+        return false;
+    build->group = group;
+    build->left = leaves;
+    build->in_group = 0;
+    return true;
+}
+
+void layer_recompute_end(ModelBuild *build)
+{
+    if (build->in_group)
+        graph_checkpoint_end(build->graph);
+    build->group = build->in_group = 0;
+}
+
+/* Segments are runs of leaf layers, whatever containers they stand in; each is one layer shorter than the one before it. When the
+ * backward pass recomputes a segment, what is kept are the inputs of those before it: the fewer there are, the longer the segment
+ * may be. So n layers need the memory of sqrt(2 n), where segments of one length need 2 sqrt(n). */
+static void next_in_segment(ModelBuild *build)
+{
+    if (build->in_group == build->group || !build->left) {
+        graph_checkpoint_end(build->graph);
+        build->in_group = 0;
+        build->group -= build->group > 1;
+    }
+    if (!build->left) {
+        build->group = 0;
+        return;
+    }
+    if (!build->in_group)
+        graph_checkpoint_begin(build->graph);
+    build->in_group++;
+    build->left--;
+}
+
 /* Values of a list's layers by their place in the list, so that later layers find those they name. */
 Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
 {
@@ -365,6 +410,8 @@ Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
                 }
         }
         graph->scope = layer->path;
+        if (layer->leaf >= 0 && build->group)
+            next_in_segment(build);
         int first = graph->count;
         value[i] = layer->type->build(layer, build, x);
         if (layer->leaf >= 0 && value[i]->id < first) /* it passes its input on: its gradient is still its own */
@@ -396,7 +443,9 @@ ModelNodes model_build_with(const Model *model, Graph *graph, const ModelBuildOp
     for (int i = 0; options->first && i < model->states; i++)
         nodes.state[i] = options->first->state[i];
     nodes.input = options->input ? options->input : graph_input(graph, "input", shape_prepend(options->batch, model->input));
+    layer_recompute_begin(&build, options->recompute_leaves, options->recompute_group);
     nodes.output = layer_list_build(&model->root->list, &build, nodes.input);
+    layer_recompute_end(&build);
     return nodes;
 }
 

@@ -57,6 +57,8 @@ typedef struct ModelBuildOptions {
     void *context;
     Node *input;             /* NULL: a new graph input */
     const ModelNodes *first; /* an earlier build in the same graph, whose parameters are used again; or NULL */
+    int recompute_leaves;    /* so many leaf layers from the first on are checkpointed, ... */
+    int recompute_group;     /* ... in segments of so many and then, one after another, one less */
 } ModelBuildOptions;
 
 /* Appends the model to a graph for batches of `batch` samples. */

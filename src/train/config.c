@@ -41,6 +41,7 @@ static const Field train_fields[] = {
     {"shuffle", FIELD_BOOL, offsetof(TrainOptions, shuffle), "true", .help = "a new order each epoch; false keeps file order"},
     {"drop_last", FIELD_BOOL, offsetof(TrainOptions, drop_last), "false", .help = "drops an incomplete micro-batch"},
     {"eval_every", FIELD_INTEGER, offsetof(TrainOptions, eval_every), "0", .limit = FIELD_NOT_NEGATIVE, .help = "steps between evaluations; 0: each epoch"},
+    {"memory_limit", FIELD_INTEGER, offsetof(TrainOptions, memory_limit), .limit = FIELD_POSITIVE, .help = "bytes of workspace; layers are recomputed to stay below"},
     {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices, .help = "what to do with a step that is not finite"},
     {0}};
 

@@ -25,6 +25,7 @@ typedef struct TrainOptions {
     int64_t batch_size; /* of a micro-batch */
     int64_t accumulate;
     int64_t eval_every; /* 0: after each epoch */
+    int64_t memory_limit; /* bytes of a training workspace; 0: none */
     bool shuffle, drop_last;
     int nonfinite;      /* NonfinitePolicy */
 } TrainOptions;
@@ -46,6 +47,7 @@ typedef struct Config {
     Penalty *penalty;    /* NULL: none */
     TrainOptions train;
     int64_t steps_per_epoch;
+    int recompute_leaves, recompute_group; /* chosen for train.memory_limit: see ModelBuildOptions; 0: nothing is recomputed */
     Json *monitor, *output; /* read by the floor above; NULL where absent */
 } Config;
 

@@ -50,7 +50,8 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     g->view.leaf_grad = leaves ? grad + weights : none;
 }
 
-static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
+/* The plan, from what must be readable after a run. */
+static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
 {
     int weights = config->model->parameters, roots = 0;
     Node **root = ARENA_ARRAY(arena, Node *, weights + 3 + (g->hooks ? step_hooks_root_limit(config->hooks) : 0));
@@ -64,7 +65,13 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
             root[roots++] = g->view.grad[i];
     if (g->hooks && g->view.grad)
         step_hooks_roots(g->hooks, root, &roots);
-    g->plan = plan_compile(graph, root, roots, g->view.variant, arena, err);
+    return plan_compile(graph, root, roots, g->view.variant, arena, err);
+}
+
+static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
+{
+    int weights = config->model->parameters;
+    g->plan = make_plan(g, config, graph, arena, err);
     g->workspace = g->plan ? workspace_new(g->plan, arena, err) : NULL;
     if (!g->workspace)
         return false;
@@ -92,7 +99,9 @@ static StepGraph *begin(Arena *arena, const Config *config, int batch, Variant v
     g->model = model_build_with(config->model, graph, &(ModelBuildOptions){.batch = batch,
                                                                            .training = training,
                                                                            .on_output = g->hooks ? step_hooks_on_output : NULL,
-                                                                           .context = g->hooks});
+                                                                           .context = g->hooks,
+                                                                           .recompute_leaves = training ? config->recompute_leaves : 0,
+                                                                           .recompute_group = config->recompute_group});
     g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     g->view = (TrainGraph){
         .graph = graph,
@@ -105,9 +114,8 @@ static StepGraph *begin(Arena *arena, const Config *config, int batch, Variant v
     return g;
 }
 
-StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Error *err)
+static StepGraph *begin_training(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Graph *graph)
 {
-    Graph *graph = graph_new(arena);
     StepGraph *g = begin(arena, config, batch, variant, true, graph);
     g->is_measured = observer != NULL;
     g->objective = g->loss.value;
@@ -116,6 +124,66 @@ StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant
         g->objective = op_add(g->objective, g->penalty.value);
     }
     differentiate(g, config, graph, observer);
+    return g;
+}
+
+/* Bytes of a workspace with the config's present choice; 0 with an error. */
+static size_t workspace_bytes(const Config *config, int batch, Variant variant, const Observer *observer, Error *err)
+{
+    Arena *scratch = arena_new(NULL);
+    Graph *graph = graph_new(scratch);
+    StepGraph *g = begin_training(scratch, config, batch, variant, observer, graph);
+    const Plan *plan = make_plan(g, config, graph, scratch, err);
+    size_t bytes = plan ? plan_bytes(plan) : 0;
+    arena_free(scratch);
+    return bytes;
+}
+
+/* The number of layers to a segment that needs least, all layers being recomputed. */
+static size_t choose_group(Config *config, int batch, Variant variant, const Observer *observer, Error *err)
+{
+    int leaves = config->model->leaves, best = 0;
+    size_t least = 0;
+    config->recompute_leaves = leaves;
+    for (int group = 1; group <= leaves; group = group < 4 ? group + 1 : group * 5 / 4) {
+        config->recompute_group = group;
+        size_t bytes = workspace_bytes(config, batch, variant, observer, err);
+        if (bytes && (!least || bytes < least)) {
+            least = bytes;
+            best = group;
+        }
+    }
+    config->recompute_group = best;
+    return least;
+}
+
+bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Observer *observer, Error *err)
+{
+    size_t limit = (size_t)config->train.memory_limit;
+    config->recompute_leaves = config->recompute_group = 0;
+    if (!limit || error_count(err))
+        return true;
+    size_t plain = workspace_bytes(config, batch, variant, observer, err);
+    if (!plain || plain <= limit)
+        return plain != 0;
+    size_t least = choose_group(config, batch, variant, observer, err);
+    if (least > limit) {
+        error_add(err, "train.memory_limit is %zu bytes, and a step of %d samples needs %zu even where all layers are recomputed", limit, batch, least);
+        return error_hint(err, "a smaller train.batch_size with train.accumulate needs less");
+    }
+    int low = 0, high = config->model->leaves; /* `high` fits, `low` does not */
+    while (high - low > config->recompute_group) {
+        config->recompute_leaves = (low + high) / 2;
+        *(workspace_bytes(config, batch, variant, observer, err) <= limit ? &high : &low) = config->recompute_leaves;
+    }
+    config->recompute_leaves = high;
+    return true;
+}
+
+StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Error *err)
+{
+    Graph *graph = graph_new(arena);
+    StepGraph *g = begin_training(arena, config, batch, variant, observer, graph);
     if (observer && observer->attach && !graph->error)
         observer->attach(observer->context, &g->view);
     return compile(g, config, graph, arena, err) ? g : NULL;

@@ -26,6 +26,9 @@ typedef struct StepGraph {
 
 /* With an observer the graph is measured: the observer attaches its taps. */
 StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Error *err);
+/* Chooses what to recompute so that the workspace of a training step of `batch` samples stays below train.memory_limit: as few
+ * leading layers as will do. Does nothing without a limit; an error names what can be reached. */
+bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Observer *observer, Error *err);
 /* Forward only, in evaluation mode. */
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
 

@@ -63,6 +63,8 @@ static bool prepare_graphs(Trainer *t, Error *err)
 {
     const Config *config = t->config;
     int64_t last = config_micro_size(config, config_micro_batches(config) - 1), first = config_micro_size(config, 0);
+    if (!step_graph_plan_memory(t->config, (int)first, t->variant, measures(t, 1) ? t->observer : NULL, err))
+        return false;
     if (!graph_for(t, first, measures(t, 1), err) || !graph_for(t, last, measures(t, 1), err))
         return false;
     size_t samples = config->data.validation.samples;
