@@ -50,3 +50,35 @@ void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *
         grad[i] = wrt[i]->id < end ? d[wrt[i]->id] : NULL;
     graph->scope = scope;
 }
+
+/* Whether y's values depend on in[k] although no gradient passes there. */
+static bool stops(const Node *y, int k)
+{
+    return !y->op->derivative[k];
+}
+
+const Node *graph_gradient_stop(const Node *x, const Node *loss)
+{
+    Graph *graph = x->graph;
+    Arena *scratch = arena_new(graph->arena);
+    int end = loss->id + 1;
+    bool *from_x = ARENA_ARRAY(scratch, bool, end), *to_loss = ARENA_ARRAY(scratch, bool, end);
+    const Node *stop = NULL;
+    to_loss[loss->id] = true;
+    for (int i = end - 1; i >= 0; i--)
+        for (int k = 0; to_loss[i] && k < graph->node[i]->op->inputs; k++)
+            to_loss[graph->node[i]->in[k]->id] = true;
+    for (int i = x->id; i < end && !stop; i++) {
+        const Node *y = graph->node[i];
+        from_x[i] = i == x->id;
+        for (int k = 0; k < y->op->inputs; k++) {
+            if (!from_x[y->in[k]->id])
+                continue;
+            from_x[i] |= !stops(y, k);
+            if (stops(y, k) && to_loss[i] && !stop)
+                stop = y;
+        }
+    }
+    arena_free(scratch);
+    return stop;
+}

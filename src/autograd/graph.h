@@ -154,6 +154,9 @@ void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *
  * the order in which they were given. */
 typedef Node *GradientRule(Node *y, Node *dy, void *context);
 void graph_on_gradient(Node *y, GradientRule *rule, void *context);
+/* Where the gradient of `loss` stops on its way to x: the node that x's values reach but no gradient leaves. NULL when none stops it:
+ * then nothing that leads to the loss reads x. */
+const Node *graph_gradient_stop(const Node *x, const Node *loss);
 void graph_tap(Node *y, TapFunction *see, void *context);
 void graph_assign(Node *value, Parameter *into);
 

@@ -22,6 +22,8 @@ static void add_memory(Arena *arena, const Subject *subject, Json *result)
     document_add_number(arena, memory, "parameters", (double)model_parameter_count(subject->model) * sizeof(float));
     document_add_number(arena, memory, "optimizer", subject->config ? (double)optimizer_bytes(subject->config->optimizer) : 0);
     document_add_number(arena, memory, "workspace", (double)subject->workspace_bytes);
+    if (subject->trainer)
+        document_add_number(arena, memory, "gradients", (double)trainer_gradient_bytes(subject->trainer));
 }
 
 static void add_data(Arena *arena, const Subject *subject, Json *result)
@@ -62,6 +64,7 @@ static Json *gradient_row(Arena *arena, const Subject *subject, int index)
     document_add_number(arena, row, "count", (double)shape_count(parameter->shape));
     if (!inspect_gradient(subject, index, &s)) {
         document_add_string(arena, row, "norm", NULL);
+        document_add_string(arena, row, "reason", trainer_gradient_reason(subject->trainer, index, arena));
         return row;
     }
     document_add_number(arena, row, "norm", statistics_norm(&s));

@@ -36,7 +36,10 @@ static void add_totals(Command *cmd, const Subject *subject, Text *text)
     text_printf(text, "; memory: parameters %s", figure_bytes(arena, parameters * sizeof(float)));
     if (subject->config)
         text_printf(text, ", optimizer %s", figure_bytes(arena, (double)optimizer_bytes(subject->config->optimizer)));
-    text_printf(text, ", workspace %s\n", figure_bytes(arena, (double)subject->workspace_bytes));
+    text_printf(text, ", workspace %s", figure_bytes(arena, (double)subject->workspace_bytes));
+    if (subject->trainer)
+        text_printf(text, " (gradients %s of it)", figure_bytes(arena, (double)trainer_gradient_bytes(subject->trainer)));
+    text_add_char(text, '\n');
     text_printf(text, "%s flops in %s of %s\n", figure_count(arena, subject->flops),
                 subject->config ? "a training batch" : "a forward pass", figure_of(arena, (double)subject->batch, "sample"));
 }
@@ -142,7 +145,7 @@ static void add_tensor(Text *text, const Parameter *parameter, const float *valu
     text_add(text, ")\n");
 }
 
-static void add_gradient_row(Command *cmd, const Subject *subject, int index, Table *table)
+static void add_gradient_row(Command *cmd, const Subject *subject, int index, Table *table, int *missing)
 {
     const Parameter *parameter = subject->model->parameter[index];
     Statistics s;
@@ -153,6 +156,7 @@ static void add_gradient_row(Command *cmd, const Subject *subject, int index, Ta
         table_add(table, "no gradient");
         for (int i = 0; i < 6; i++)
             table_add(table, "");
+        *missing += 1;
         return;
     }
     table_figure(table, statistics_norm(&s));
@@ -169,6 +173,7 @@ static void add_gradients(Command *cmd, const Subject *subject, Text *text)
     static const char *const heads[] = {"parameter", "shape", "count", "|grad|", "mean", "std", "min", "max", "zeros"};
     char loss[FIGURE_SIZE], norm[FIGURE_SIZE];
     bool has_nonfinite = !isfinite(subject->step.grad_norm);
+    int missing = 0;
     text_printf(text, "\ngradients of one step%s: loss %s, |grad| %s\n", subject->run ? " from the last weights" : "",
                 figure(loss, subject->step.loss, 4), figure(norm, subject->step.grad_norm, 4));
     Table table = table_new(cmd->arena, "llrrrrrrrr");
@@ -176,8 +181,13 @@ static void add_gradients(Command *cmd, const Subject *subject, Text *text)
         table_add(&table, heads[i]);
     table_add(&table, has_nonfinite ? "not finite" : "");
     for (int i = 0; i < subject->model->parameters; i++)
-        add_gradient_row(cmd, subject, i, &table);
+        add_gradient_row(cmd, subject, i, &table, &missing);
     table_write(&table, text);
+    text_add(text, missing ? "\n" : "");
+    for (int i = 0; missing && i < subject->model->parameters; i++)
+        if (!trainer_gradient(subject->trainer, i))
+            text_printf(text, "%s has no gradient: %s\n", subject->model->parameter[i]->name,
+                        trainer_gradient_reason(subject->trainer, i, cmd->arena));
     for (int i = 0; i < subject->model->parameters; i++)
         if (inspect_shows_values(subject, i))
             add_tensor(text, subject->model->parameter[i], trainer_gradient(subject->trainer, i));

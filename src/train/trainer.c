@@ -487,6 +487,27 @@ const float *trainer_gradient(const Trainer *trainer, int index)
     return trainer->gradient[index];
 }
 
+const char *trainer_gradient_reason(const Trainer *trainer, int index, Arena *arena)
+{
+    const Parameter *p = trainer->config->model->parameter[index];
+    const StepGraph *g = trainer->graph[0];
+    const Node *node = g->model.state[p->index];
+    if (p->frozen)
+        return "frozen";
+    const Node *stop = node ? graph_gradient_stop(node, g->objective) : NULL;
+    if (stop && stop->scope)
+        return arena_printf(arena, "the gradient stops at `%s`", stop->scope);
+    return stop ? "no gradient passes its reader" : "nothing that leads to the loss reads it";
+}
+
+size_t trainer_gradient_bytes(const Trainer *trainer)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < trainer->config->model->parameters; i++)
+        bytes += trainer->graph[0]->gradient[i] ? sizeof(float) * shape_count(trainer->config->model->parameter[i]->shape) : 0;
+    return bytes;
+}
+
 size_t trainer_workspace_bytes(const Trainer *trainer)
 {
     size_t most = 0;

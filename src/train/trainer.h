@@ -29,6 +29,10 @@ int64_t trainer_steps_done(const Trainer *trainer);
 double trainer_seconds(const Trainer *trainer);
 /* The gradient of weight `index` of the last step, before clipping by norm; NULL where it has none. */
 const float *trainer_gradient(const Trainer *trainer, int index);
+/* Why weight `index` has no gradient, in words: "frozen", "stops at `detach1`", ... */
+const char *trainer_gradient_reason(const Trainer *trainer, int index, Arena *arena);
+/* Bytes of a workspace that are the gradients of weights. */
+size_t trainer_gradient_bytes(const Trainer *trainer);
 /* Bytes of the largest workspace. */
 size_t trainer_workspace_bytes(const Trainer *trainer);
 /* Operations of a training step's micro-batch. */
