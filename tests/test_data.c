@@ -217,6 +217,58 @@ static void copy_asks_for_the_symbols_after_the_signal(void **state)
         }
 }
 
+static void adding_marks_one_number_in_each_half(void **state)
+{
+    Dataset data = data_of(state, "{\"type\": \"adding\", \"length\": 7, \"samples\": 200}", 1).training;
+    assert_true(shape_equal(data.input, SHAPE(7, 2)) && shape_equal(data.target, SHAPE(1)));
+    for (size_t i = 0; i < data.samples; i++) {
+        float sum = 0;
+        int first = 0, second = 0;
+        for (int j = 0; j < 7; j++) {
+            const float *position = data.inputs + 14 * i + 2 * j;
+            assert_true(position[0] >= 0 && position[0] <= 1);
+            first += j < 3 && position[1] == 1;
+            second += j >= 3 && position[1] == 1;
+            sum += position[0] * position[1];
+        }
+        assert_int_equal(first, 1);
+        assert_int_equal(second, 1);
+        assert_near(data.targets[i], sum, 1e-6);
+    }
+}
+
+#define TEXT "{\"type\": \"text\", \"path\": \"" TEST_DATA "text.txt\""
+
+static void text_is_cut_into_windows_that_ask_for_the_next_character(void **state)
+{
+    Dataset data = data_of(state, TEXT ", \"length\": 8}", 1).training;
+    assert_int_equal(data.samples, 8); /* of 69 characters, the last 4 and a target are left over */
+    assert_true(shape_equal(data.input, SHAPE(8)) && shape_equal(data.target, SHAPE(8)));
+    assert_int_equal(data.tokens, data.target_classes);
+    assert_string_equal(data.token_names[0], "\\t");
+    assert_string_equal(data.token_names[1], "\\n");
+    const char *expected = "To be, or not to be:";
+    for (size_t i = 0; i < 16; i++) {
+        assert_int_equal(data.token_names[(int)data.inputs[i]][0], expected[i]);
+        assert_int_equal(data.token_names[(int)data.targets[i]][0], expected[i + 1]);
+    }
+    assert_string_equal(data.token_names[data.tokens - 1], "\xf0\x9d\x84\x9e");
+    assert_int_equal(data_of(state, TEXT ", \"length\": 8, \"stride\": 3}", 1).training.samples, (69 - 9) / 3 + 1);
+    Dataset bytes = data_of(state, TEXT ", \"length\": 8, \"level\": \"byte\"}", 1).training;
+    assert_true(bytes.samples > data.samples);
+    assert_string_equal(bytes.token_names[bytes.tokens - 1], "\\xf0");
+}
+
+static void a_second_text_shares_the_vocabulary(void **state)
+{
+    DataSplit data = data_of(state, TEXT ", \"length\": 8, \"validation\": " TEXT ", \"length\": 8, \"limit\": 2}}", 1);
+    assert_memory_equal(data.validation.inputs, data.training.inputs, 16 * sizeof(float));
+    assert_int_equal(data.validation.tokens, data.training.tokens);
+    assert_refused(state, TEXT ", \"length\": 69}", "the text has 69 characters, too few");
+    assert_refused(state, TEXT ", \"length\": 8, \"validation\": {\"type\": \"text\", \"path\": \"configs/data/README.md\", \"length\": 8}}",
+                   "`, which the training data have not");
+}
+
 static void real_and_fake_samples_take_turns(void **state)
 {
     Dataset data = data_of(state, "{\"type\": \"real_fake\", \"noise\": 0}", 1).training;
@@ -411,6 +463,9 @@ static void the_shipped_data_are_whole(void **state)
     assert_true(shape_equal(digits.input, SHAPE(64)));
     assert_near(digits.inputs[2], 5, 0);
     assert_near(digits.targets[1796], 8, 0);
+    Dataset text = data_of(state, "{\"type\": \"text\", \"path\": \"configs/data/northanger-abbey.txt\"}", 1).training;
+    assert_int_equal(text.samples, 1942);
+    assert_int_equal(text.tokens, 73);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -429,6 +484,9 @@ int main(void)
         TEST(sine_is_a_regression),
         TEST(parity_counts_the_bits),
         TEST(copy_asks_for_the_symbols_after_the_signal),
+        TEST(adding_marks_one_number_in_each_half),
+        TEST(text_is_cut_into_windows_that_ask_for_the_next_character),
+        TEST(a_second_text_shares_the_vocabulary),
         TEST(real_and_fake_samples_take_turns),
         TEST(digits_are_drawn_inside_the_image),
         TEST(noise_has_mean_zero_and_all_labels),

@@ -287,6 +287,8 @@ static void write_run(Fixture *fixture, const char *name, int steps)
                     1e-3 * step);
         text_printf(&log, "{\"event\":\"activations\",\"step\":%d,\"mean\":[0.5],\"std\":[1]}\n", step);
         text_printf(&log, "{\"event\":\"activation_gradients\",\"step\":%d,\"mean\":[0],\"std\":[\"NaN\"]}\n", step);
+        text_printf(&log, "{\"event\":\"time_gradients\",\"step\":%d,\"name\":\"a\",\"positions\":3,\"rms\":[0,1e-9,1]}\n",
+                    step);
         text_printf(&log, "{\"event\":\"updates\",\"step\":%d,\"ratio\":[1e-3,null]}\n", step);
         text_printf(
             &log, "{\"event\":\"histogram\",\"step\":%d,\"of\":\"gradients\",\"zeros\":0.25,\"exponents\":[-9,1,2,1],\"name\":",
@@ -330,6 +332,8 @@ static void every_picture_is_drawn_from_a_full_log(void **state)
         const char *name = plot_table[i]->name;
         if (strcmp(name, "histogram") == 0)
             name = "histogram_a__touch_pwned___%s.weight";
+        if (strcmp(name, "heatmap_time") == 0)
+            name = "heatmap_time_a";
         assert_true(was_written(&result, arena_printf(fixture->arena, "%s.png", name)));
         assert_true(was_written(&result, arena_printf(fixture->arena, "%s.svg", name)));
     }
@@ -343,7 +347,7 @@ static void without_gnuplot_the_heatmaps_are_drawn_and_a_note_says_what_is_missi
     PlotResult result;
     PlotOptions options = {.gnuplot = "/nonexistent/gnuplot"};
     assert_true(plot_run(fixture->folder, &options, &result, fixture->arena, fixture->err));
-    assert_int_equal(result.file_count, 3);
+    assert_int_equal(result.file_count, 4);
     assert_true(was_written(&result, "heatmap_gradients.png"));
     assert_int_equal(result.note_count, 1);
     assert_non_null(strstr(result.notes[0], "/nonexistent/gnuplot not found: loss, gradient_flow"));

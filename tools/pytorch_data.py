@@ -157,6 +157,17 @@ def read_inline(spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(spec["inputs"], np.float32), np.array(spec["targets"])
 
 
+def read_text(spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of `length` tokens, a token being the place among the sorted distinct characters or bytes."""
+    content = unpacked(spec["path"])
+    text = content if spec.get("level", "char") == "byte" else content.decode("utf-8-sig")
+    number = {symbol: i for i, symbol in enumerate(sorted(set(text)))}
+    codes = np.array([number[symbol] for symbol in text], np.int64)
+    length = spec.get("length", 128)
+    starts = range(0, len(codes) - length, spec.get("stride", length))
+    return np.stack([codes[i : i + length] for i in starts]), np.stack([codes[i + 1 : i + 1 + length] for i in starts])
+
+
 def export_data(config: dict[str, Any], seed: int, build: Path, folder: Path) -> str:
     """Compiles tools/export_data.c against `build`/libgradtool.a, runs it, and returns the .npz with what it wrote."""
     source = Path(__file__).with_name("export_data.c")
@@ -173,7 +184,7 @@ def export_data(config: dict[str, Any], seed: int, build: Path, folder: Path) ->
     return str(folder / "data.npz")
 
 
-READERS = {"csv": read_csv, "npy": read_npy, "idx": read_idx, "inline": read_inline}
+READERS = {"csv": read_csv, "npy": read_npy, "idx": read_idx, "inline": read_inline, "text": read_text}
 
 
 def normalize(kind: str, inputs: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 #define GRADTOOL_AUTOGRAD_OPS_H
 
 #include "autograd/graph.h"
+#include "autograd/window.h"
 
 #define UNARY(name, ...) extern const Op row_##name; Node *op_##name(Node *x);
 #define UNARY_K(name, ...) extern const Op row_##name; Node *op_##name(Node *x, double k);
@@ -51,7 +52,45 @@ Node *op_log_softmax(Node *x);
  * smoothing / classes; 0 where the class number is negative (ignored). Result [...]. */
 Node *op_cross_entropy(Node *logits, Node *target, double smoothing);
 
+/* Row `tokens[...]` of a table [count, dim]: [..., dim]; NaN where the number is no row's. And the reverse: rows [..., dim] added
+ * up by their numbers into [count, dim]. */
+Node *op_embedding(Node *table, Node *tokens);
+Node *op_scatter_add(Node *rows, Node *tokens, int count);
+
+/* Of matrices [..., query, key]: `fill` where the key comes after the query. */
+Node *op_causal(Node *x, double fill);
+/* Attention of every head on itself: qkv [batch, length, 3 E] holds queries, keys and values, each as heads of E / heads.
+ * Softmax(Q K^T / sqrt(E / heads)) V, of keys up to the query's own where `is_causal`; [batch, length, E]. */
+Node *op_attention(Node *qkv, int heads, bool is_causal);
+
+/* Rows of as many numbers as `gain` has: (x - mean) / sqrt(variance + eps) * gain + bias, with the row's own mean and variance;
+ * where not `is_centred`, x / sqrt(mean of squares + eps) * gain + bias. */
+Node *op_layer_norm(Node *x, Node *gain, Node *bias, double eps, bool is_centred);
+
+/* States of recurrent cells, from zero: x [batch, steps, gates * hidden] are the products of the inputs with their weight, the weight
+ * is the recurrent one, [gates * hidden, hidden], gates as in torch.nn.LSTM and GRU. All states [batch, steps, hidden], or the last
+ * alone [batch, hidden]. Of gru, the recurrent bias may stand behind the weight as one more column. */
+Node *op_rnn(Node *x, Node *weight, bool relu, bool last);
+Node *op_lstm(Node *x, Node *weight, bool last);
+Node *op_gru(Node *x, Node *weight, bool last);
+/* After graph_gradient: dL/dx of the recurrent cell that the layer `scope` made, which is through all later steps; or NULL. */
+Node *op_recurrent_delta(const Graph *graph, const char *scope);
+
 /* A random mask of the given shape: 0 with probability p, else 1 / (1 - p). `identity` tells masks of one run apart. */
 Node *op_dropout_mask(Graph *graph, Shape shape, double p, uint64_t identity);
+
+/* Images [batch, channels, height, width]; weight [out, in / groups, kernel]; bias [out] or NULL. */
+Node *op_conv2d(Node *x, Node *weight, Node *bias, const Window *window);
+/* Its derivatives, for operators: `input` and `weight` are the shapes of x and of the weight. */
+Node *op_conv2d_input_gradient(Node *dy, Node *weight, const Window *window, Shape input);
+Node *op_conv2d_weight_gradient(Node *x, Node *dy, const Window *window, Shape weight);
+/* The largest number of each window, where padding counts as absent; NaN wins. The mean, where it counts as zeros. */
+Node *op_maxpool2d(Node *x, const Window *window);
+Node *op_avgpool2d(Node *x, const Window *window);
+
+/* By channel, of images [batch, channels, height, width]: mean and variance (divided by their number) as [2, channels]. */
+Node *op_channel_moments(Node *x);
+/* (x - mean) scale + shift; mean, scale and shift are [channels]. */
+Node *op_channel_affine(Node *x, Node *mean, Node *scale, Node *shift);
 
 #endif

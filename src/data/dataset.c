@@ -141,14 +141,19 @@ static bool share_class_names(Arena *arena, const Dataset *training, Dataset *va
     for (int i = 0; i < validation->target_classes; i++) {
         number[i] = find_class(training, validation->class_names[i]);
         if (number[i] < 0)
-            all_known = error_at(err, place, "the validation data have class `%s`, which the training data have not",
-                                 validation->class_names[i]);
+            all_known = error_at(err, place, "the validation data have %s `%s`, which the training data have not",
+                                 validation->token_names ? "token" : "class", validation->class_names[i]);
     }
+    /* Of text, tokens and classes are one vocabulary. */
+    for (size_t i = 0, n = validation->samples * shape_count(validation->input); all_known && validation->token_names && i < n; i++)
+        validation->inputs[i] = (float)number[(int)validation->inputs[i]];
     for (size_t i = 0, n = validation->samples * shape_count(validation->target); all_known && i < n; i++)
         if (validation->targets[i] >= 0)
             validation->targets[i] = (float)number[(int)validation->targets[i]];
     validation->class_names = training->class_names;
     validation->target_classes = training->target_classes;
+    validation->token_names = training->token_names;
+    validation->tokens = training->tokens;
     return all_known;
 }
 
@@ -167,6 +172,7 @@ static bool join(Arena *arena, Dataset *training, Dataset *validation, const Jso
     training->target_classes = validation->target_classes = are_classes ? classes : 0;
     training->tokens = validation->tokens = tokens;
     training->class_names = validation->class_names = NULL;
+    training->token_names = validation->token_names = NULL;
     return true;
 }
 

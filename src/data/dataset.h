@@ -24,6 +24,7 @@ typedef struct Dataset {
     float *inputs;                  /* [samples, input] */
     float *targets;                 /* [samples, target] */
     const char *const *class_names; /* where the source names them, else NULL */
+    const char *const *token_names; /* what the tokens stand for, where the source knows it, else NULL */
     const char *origin;             /* file name or "spiral", for messages */
 } Dataset;
 

@@ -22,6 +22,7 @@ typedef struct Instrument {
     const char *help;
     const char *cost;
     bool is_default;
+    bool (*suits)(const Model *model); /* NULL, or whether this default one is of use for the model */
     bool wants_leaf_gradients, wants_updates;
     void *(*make)(const InstrumentSetup *setup);
     /* Each of these may be NULL. */

@@ -59,10 +59,10 @@ struct Monitor {
     MonitorListener listener;
 };
 
-static bool chosen(const Json *list, const Instrument *row)
+static bool chosen(const Json *list, const Instrument *row, const Model *model)
 {
     if (!list)
-        return row->is_default;
+        return row->is_default && (!row->suits || row->suits(model));
     if (list->type == JSON_STRING)
         return !strcmp(list->string, "all");
     for (const Json *item = list->first; item; item = item->next)
@@ -300,7 +300,7 @@ static void fit_instruments(Monitor *m)
         .arena = m->arena, .model = m->config->model, .variant = m->variant, .histogram_every = m->options.histogram_every};
     for (int i = 0; i < instrument_count; i++) {
         const Instrument *row = instrument_table[i];
-        if (!chosen(m->options.instruments, row))
+        if (!chosen(m->options.instruments, row, m->config->model))
             continue;
         m->instrument[m->instruments++] = (Fitted){.row = row, .state = row->make(&setup)};
         m->wants_statistics |= row->wants_statistics;

@@ -48,8 +48,8 @@ struct Layer {
 typedef struct ModelReader {
     Arena *arena;
     Model *model;
-    Init init;  /* the model's, for weights */
-    bool has_init;
+    Init init, bias_init; /* the model's, for weights and biases */
+    bool has_init, has_bias_init;
     bool frozen;
     int depth, ids, leaf_capacity, state_capacity;
     Error *err;
@@ -91,7 +91,8 @@ extern const LayerType *const layer_table[];
 extern const int layer_count;
 
 /* Declares a parameter NAME of the layer. `role` says whose "init" applies. Returns its index in layer->own. */
-typedef enum ParameterRole { ROLE_WEIGHT, ROLE_BIAS, ROLE_GAIN, ROLE_BUFFER, ROLE_COUNTER } ParameterRole;
+/* ROLE_WEIGHT and ROLE_BIAS: the layer's own init, else the model's. ROLE_GAIN and ROLE_SHIFT (of norms, embeddings): the layer's alone. */
+typedef enum ParameterRole { ROLE_WEIGHT, ROLE_BIAS, ROLE_GAIN, ROLE_SHIFT, ROLE_BUFFER, ROLE_COUNTER } ParameterRole;
 int layer_declare(Layer *layer, ModelReader *reader, const char *name, Shape shape, ParameterRole role, Init standard, Fan fan);
 
 /* The node of the layer's own parameter `index`. */

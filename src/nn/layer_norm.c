@@ -1,4 +1,4 @@
-/* Normalisation, composed of operators: batchnorm (Ioffe & Szegedy 2015), layernorm (Ba et al. 2016), rmsnorm (Zhang & Sennrich 2019). */
+/* Normalisation: batchnorm (Ioffe & Szegedy 2015), layernorm (Ba et al. 2016), rmsnorm (Zhang & Sennrich 2019). */
 #include "nn/layer.h"
 
 typedef struct Options {
@@ -36,7 +36,7 @@ static bool declare_batchnorm(Layer *layer, ModelReader *reader, Error *err)
     layer->output = in;
     if (options->affine) {
         layer_declare(layer, reader, "weight", features, ROLE_GAIN, init_constant(1), (Fan){0});
-        layer_declare(layer, reader, "bias", features, ROLE_BIAS, init_constant(0), (Fan){0});
+        layer_declare(layer, reader, "bias", features, ROLE_SHIFT, init_constant(0), (Fan){0});
     }
     layer_declare(layer, reader, "running_mean", features, ROLE_BUFFER, init_constant(0), (Fan){0});
     layer_declare(layer, reader, "running_var", features, ROLE_BUFFER, init_constant(1), (Fan){0});
@@ -47,37 +47,50 @@ static bool declare_batchnorm(Layer *layer, ModelReader *reader, Error *err)
 /* running <- (1 - momentum) running + momentum value, when the plan has run. */
 static void track(Node *running, Node *value, double momentum)
 {
-    Node *flat = op_reshape(value, running->shape);
-    graph_assign(op_add(op_scale(running, 1 - momentum), op_scale(flat, momentum)), running->parameter);
+    graph_assign(op_add(op_scale(running, 1 - momentum), op_scale(value, momentum)), running->parameter);
+}
+
+/* Images: two passes over x, then one that normalises. */
+static Node *normalise_channels(const Layer *layer, ModelBuild *b, Node *x, Node *mean, Node *variance)
+{
+    const Options *options = layer->options;
+    Node *scale = op_rsqrt(op_shift(variance, options->eps));
+    if (!options->affine)
+        return op_channel_affine(x, mean, scale, op_expand(graph_constant(b->graph, 0), mean->shape));
+    return op_channel_affine(x, mean, op_mul(scale, layer_parameter(layer, b, WEIGHT)), layer_parameter(layer, b, BIAS));
+}
+
+static Node *normalise_features(const Layer *layer, ModelBuild *b, Node *x, Node *mean, Node *variance)
+{
+    const Options *options = layer->options;
+    Node *y = op_mul(op_sub(x, mean), op_rsqrt(op_shift(variance, options->eps)));
+    return options->affine ? op_add(op_mul(y, layer_parameter(layer, b, WEIGHT)), layer_parameter(layer, b, BIAS)) : y;
 }
 
 static Node *build_batchnorm(const Layer *layer, ModelBuild *b, Node *const x[])
 {
     const Options *options = layer->options;
+    const bool is_image = layer->in[0].rank == 3;
     int first = options->affine ? RUNNING_MEAN : 0;
-    Shape statistics = x[0]->shape;
-    int axis = channel_axis(layer->in[0]) + 1;
-    for (int i = 0; i < statistics.rank; i++)
-        statistics.dim[i] = i == axis ? statistics.dim[i] : 1;
-    double count = (double)shape_count(x[0]->shape) / statistics.dim[axis];
     Node *running_mean = layer_parameter(layer, b, first), *running_var = layer_parameter(layer, b, first + 1);
-    Node *mean = op_reshape(running_mean, statistics), *variance = op_reshape(running_var, statistics), *centred;
+    Node *mean = running_mean, *variance = running_var;
     if (b->training) {
+        Shape features = running_mean->shape;
+        double count = (double)shape_count(x[0]->shape) / features.dim[0];
         if (count < 2)
             graph_fail(b->graph, "batch statistics need more than one value per channel, and this batch has one sample");
-        mean = op_scale(op_sum_to(x[0], statistics), 1 / count);
-        centred = op_sub(x[0], mean);
-        variance = op_scale(op_sum_to(op_square(centred), statistics), 1 / count);
+        if (is_image) {
+            Node *moments = op_channel_moments(x[0]);
+            mean = op_reshape(op_slice(moments, 0, 0, 1), features);
+            variance = op_reshape(op_slice(moments, 0, 1, 1), features);
+        } else {
+            mean = op_scale(op_sum_to(x[0], features), 1 / count);
+            variance = op_scale(op_sum_to(op_square(op_sub(x[0], mean)), features), 1 / count);
+        }
         track(running_mean, mean, options->momentum);
         track(running_var, op_scale(variance, count > 1 ? count / (count - 1) : 1), options->momentum);
-    } else {
-        centred = op_sub(x[0], mean);
     }
-    Node *y = op_mul(centred, op_rsqrt(op_shift(variance, options->eps)));
-    if (options->affine)
-        y = op_add(op_mul(y, op_reshape(layer_parameter(layer, b, WEIGHT), statistics)),
-                   op_reshape(layer_parameter(layer, b, BIAS), statistics));
-    return y;
+    return (is_image ? normalise_channels : normalise_features)(layer, b, x[0], mean, variance);
 }
 
 const LayerType layer_batchnorm = {
@@ -101,41 +114,28 @@ static bool declare_by_sample(Layer *layer, ModelReader *reader, Error *err)
     if (options->affine)
         layer_declare(layer, reader, "weight", normalised(layer), ROLE_GAIN, init_constant(1), (Fan){0});
     if (options->affine && layer->type == &layer_layernorm)
-        layer_declare(layer, reader, "bias", normalised(layer), ROLE_BIAS, init_constant(0), (Fan){0});
+        layer_declare(layer, reader, "bias", normalised(layer), ROLE_SHIFT, init_constant(0), (Fan){0});
     return true;
 }
 
-/* The mean over the normalised axes, which stay as ones. */
-static Node *mean_of(const Layer *layer, Node *x)
+/* The layer's own parameter, or `otherwise` everywhere. */
+static Node *parameter_or(const Layer *layer, ModelBuild *b, int index, double otherwise)
 {
-    Shape axes = normalised(layer), shape = x->shape;
-    for (int i = 0; i < axes.rank; i++)
-        shape.dim[shape.rank - 1 - i] = 1;
-    return op_scale(op_sum_to(x, shape), 1 / (double)shape_count(axes));
+    return index < layer->owns ? layer_parameter(layer, b, index) : op_expand(graph_constant(b->graph, otherwise), normalised(layer));
 }
 
-static Node *build_layernorm(const Layer *layer, ModelBuild *b, Node *const x[])
+static Node *build_by_row(const Layer *layer, ModelBuild *b, Node *const x[])
 {
     const Options *options = layer->options;
-    Node *centred = op_sub(x[0], mean_of(layer, x[0]));
-    Node *y = op_mul(centred, op_rsqrt(op_shift(mean_of(layer, op_square(centred)), options->eps)));
-    if (options->affine)
-        y = op_add(op_mul(y, layer_parameter(layer, b, WEIGHT)), layer_parameter(layer, b, BIAS));
-    return y;
-}
-
-static Node *build_rmsnorm(const Layer *layer, ModelBuild *b, Node *const x[])
-{
-    const Options *options = layer->options;
-    Node *y = op_mul(x[0], op_rsqrt(op_shift(mean_of(layer, op_square(x[0])), options->eps)));
-    return options->affine ? op_mul(y, layer_parameter(layer, b, WEIGHT)) : y;
+    return op_layer_norm(x[0], parameter_or(layer, b, WEIGHT, 1), parameter_or(layer, b, BIAS, 0), options->eps,
+                         layer->type == &layer_layernorm);
 }
 
 const LayerType layer_layernorm = {
     .name = "layernorm", .help = "normalises the last axis (of images, the whole sample)", .fields = layernorm_fields,
-    .options_size = sizeof(Options), .keys = KEYS_WEIGHT | KEYS_BIAS, .declare = declare_by_sample, .build = build_layernorm,
+    .options_size = sizeof(Options), .keys = KEYS_WEIGHT | KEYS_BIAS, .declare = declare_by_sample, .build = build_by_row,
 };
 const LayerType layer_rmsnorm = {
     .name = "rmsnorm", .help = "divides by the root mean square of the last axis", .fields = rmsnorm_fields,
-    .options_size = sizeof(Options), .keys = KEYS_WEIGHT, .declare = declare_by_sample, .build = build_rmsnorm,
+    .options_size = sizeof(Options), .keys = KEYS_WEIGHT, .declare = declare_by_sample, .build = build_by_row,
 };

@@ -215,8 +215,10 @@ int layer_declare(Layer *layer, ModelReader *reader, const char *name, Shape sha
         init = layer->init;
     else if (!layer->has_init && reader->has_init && role == ROLE_WEIGHT && reader->init.kind != INIT_DEFAULT)
         init = reader->init;
-    else if (layer->has_bias_init && role == ROLE_BIAS && layer->bias_init.kind != INIT_DEFAULT)
+    else if (layer->has_bias_init && (role == ROLE_BIAS || role == ROLE_SHIFT) && layer->bias_init.kind != INIT_DEFAULT)
         init = layer->bias_init;
+    else if (!layer->has_bias_init && reader->has_bias_init && role == ROLE_BIAS && reader->bias_init.kind != INIT_DEFAULT)
+        init = reader->bias_init;
     if (role != ROLE_COUNTER) {
         p->data = arena_try(reader->arena, shape_count(shape) * sizeof(float) + 64);
         if (!p->data) {
@@ -276,13 +278,14 @@ Model *model_read(Arena *arena, Json *object, Error *err)
 {
     typedef struct Options {
         const char *name;
-        Json *input, *layers, *init;
+        Json *input, *layers, *init, *bias_init;
     } Options;
     static const Field fields[] = {
         {"name", FIELD_STRING, offsetof(Options, name), "\"model\"", .help = "the model's name"},
         {"input", FIELD_JSON, offsetof(Options, input), .required = true, .help = "the shape of one sample"},
         {"layers", FIELD_JSON, offsetof(Options, layers), .required = true, .help = "the layers"},
         {"init", FIELD_JSON, offsetof(Options, init), "\"default\"", .help = "how weights of linear, convolution, attention and recurrent layers start"},
+        {"bias_init", FIELD_JSON, offsetof(Options, bias_init), "\"default\"", .help = "how the biases of those layers start"},
         {0}};
     Options options = {0};
     int errors = error_count(err);
@@ -291,6 +294,8 @@ Model *model_read(Arena *arena, Json *object, Error *err)
     bool fine = fields_read(arena, object, "the model", &(FieldSet){fields, &options}, 1, err);
     if (options.init)
         fine = (reader.has_init = init_read(arena, options.init, &reader.init, err)) && fine;
+    if (options.bias_init)
+        fine = (reader.has_bias_init = init_read(arena, options.bias_init, &reader.bias_init, err)) && fine;
     if (!options.input || !options.layers || !read_input_shape(options.input, model, err))
         return NULL;
     model->name = options.name;

@@ -16,7 +16,7 @@ const int plot_count = sizeof plot_table / sizeof *plot_table;
 static bool is_wanted(const Plot *plot, const char *only)
 {
     size_t length = strlen(plot->name);
-    bool is_many = strcmp(plot->name, "histogram") == 0;
+    bool is_many = strcmp(plot->name, "histogram") == 0 || strcmp(plot->name, "heatmap_time") == 0;
     return !only || strcmp(only, plot->name) == 0 || (is_many && strncmp(only, plot->name, length) == 0 && only[length] == '_');
 }
 

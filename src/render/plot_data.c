@@ -63,6 +63,59 @@ static void gather_rms(Gathering *in, const RunEvent *event, PlotMatrix *matrix)
     matrix_add(in, matrix, true, event->step);
 }
 
+/* "t = 3" from 0 to the last position, or the first of those that a row holds. */
+static const char *const *time_names(Arena *arena, int rows, double positions)
+{
+    const char **names = ARENA_ARRAY(arena, const char *, rows);
+    for (int i = 0; i < rows; i++)
+        names[i] = arena_printf(arena, "t = %.0f", ceil(i * positions / rows));
+    return names;
+}
+
+static PlotTime *find_time(Gathering *in, const char *name)
+{
+    PlotData *data = in->data;
+    for (int i = 0; i < data->time_count; i++)
+        if (strcmp(data->time[i].name, name) == 0)
+            return &data->time[i];
+    if (data->time_count == PLOT_TIME_LIMIT) {
+        data->has_more_time = true;
+        return NULL;
+    }
+    data->time[data->time_count] = (PlotTime){.name = arena_strdup(in->arena, name)};
+    return &data->time[data->time_count++];
+}
+
+static bool has_recurrent_layer(const RunHeader *run)
+{
+    for (int i = 0; i < run->layer_count; i++)
+        if (!strcmp(run->layers[i].type, "rnn") || !strcmp(run->layers[i].type, "lstm") || !strcmp(run->layers[i].type, "gru"))
+            return true;
+    return false;
+}
+
+/* Of recurrent layers the gates' gradient is drawn: it is what flows back through time. */
+static void gather_time(Gathering *in, const RunEvent *event)
+{
+    int deltas, count;
+    const double *delta = run_event_numbers(event, "delta_rms", &deltas), *values = run_event_numbers(event, "rms", &count);
+    const char *name = run_event_string(event, "name");
+    bool is_drawn = name && (deltas > 0 || (count > 0 && !has_recurrent_layer(in->data->run)));
+    PlotTime *time = is_drawn ? find_time(in, name) : NULL;
+    if (!time)
+        return;
+    PlotMatrix *matrix = &time->matrix;
+    if (!matrix->series) {
+        double positions = run_event_number(event, "positions");
+        matrix->rows = deltas > 0 ? deltas : count;
+        time->is_delta = deltas > 0;
+        matrix->names = time_names(in->arena, matrix->rows, positions >= matrix->rows ? positions : matrix->rows);
+        matrix->series = series_new(in->arena, matrix->rows);
+    }
+    if (matrix->rows == (time->is_delta ? deltas : count))
+        series_add(matrix->series, event->step, time->is_delta ? delta : values);
+}
+
 static void gather_step(Gathering *in, const RunEvent *event)
 {
     RunStep step = run_event_step(event);
@@ -103,6 +156,8 @@ static void gather(Gathering *in, const RunEvent *event)
             gather_rms(in, event, &data->activations);
         else if (strcmp(event->name, "activation_gradients") == 0)
             gather_rms(in, event, &data->activation_gradients);
+        else if (strcmp(event->name, "time_gradients") == 0)
+            gather_time(in, event);
         break;
     case RUN_EVENT_HISTOGRAM:
         histogram = run_event_histogram(event);

@@ -24,6 +24,15 @@ typedef struct PlotMatrix {
     QuantileSketch *spread;
 } PlotMatrix;
 
+enum { PLOT_TIME_LIMIT = 8 }; /* each may take 8 MB */
+
+/* The gradient of one layer by position of its sequence: rows are positions, or a few each. */
+typedef struct PlotTime {
+    const char *name;
+    bool is_delta; /* dL/d(gates) of a recurrent layer, else dL/d(output) */
+    PlotMatrix matrix;
+} PlotTime;
+
 typedef struct PlotData {
     const RunHeader *run;
     const char *title; /* the run's name, or its folder's */
@@ -33,6 +42,9 @@ typedef struct PlotData {
     PlotMatrix updates;              /* norm of the update over the norm of the weights */
     PlotMatrix activations;          /* root mean square of each layer's output */
     PlotMatrix activation_gradients; /* and of its gradient */
+    PlotTime time[PLOT_TIME_LIMIT]; /* a layer each: of recurrent layers, or of all where there are none */
+    int time_count;
+    bool has_more_time; /* of more layers than are kept */
     HistogramStore histograms;
     int64_t clip_events;
     double max_norm; /* of clipping by the total 2-norm, from config.json; NaN where there is none */

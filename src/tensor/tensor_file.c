@@ -1,4 +1,4 @@
-/* safetensors: a table of names in JSON, then the numbers, without a gap. */
+/* safetensors: a table of names in JSON, then the numbers, without a gap; and the choice between the formats that are read. */
 #include "tensor/tensor_file.h"
 
 #include <limits.h>
@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "tensor/number_type.h"
+#include "tensor/tensor_file_formats.h"
 
 enum { HEADER_LIMIT = 100 * 1000 * 1000, LENGTH_BYTES = 8 };
 
@@ -143,11 +144,8 @@ static bool check_cover(const TensorFile *file, Bytes data, Error *err)
     return rest == 0 || error_in_file(err, file->path, 0, 0, "%zu bytes after the last tensor belong to none", rest);
 }
 
-TensorFile *tensor_file_read(Arena *arena, const char *path, Error *err)
+static TensorFile *read_safetensors(Arena *arena, const char *path, Bytes bytes, Error *err)
 {
-    Bytes bytes;
-    if (!file_read(arena, path, &bytes, err))
-        return NULL;
     uint64_t length = bytes.count < LENGTH_BYTES ? UINT64_MAX : number_bits(bytes.at, LENGTH_BYTES, false);
     if (length > HEADER_LIMIT || length > bytes.count - LENGTH_BYTES) {
         error_in_file(err, path, 0, 0, "no safetensors file: its header would be longer than %s",
@@ -175,15 +173,6 @@ TensorFile *tensor_file_read(Arena *arena, const char *path, Error *err)
     return check_cover(file, data, err) ? file : NULL;
 }
 
-bool tensor_file_floats(const FileTensor *tensor, float *into, Error *err)
-{
-    const DtypeRow *dtype = dtype_find(tensor->dtype);
-    if (!dtype || dtype->number < 0)
-        return error_add(err, "tensor `%s` is of type %s, which cannot be read as numbers", tensor->name, tensor->dtype);
-    number_floats((NumberType)dtype->number, false, tensor->data, shape_count(tensor->shape), into);
-    return true;
-}
-
 /* A file's tensor in the index by name. */
 typedef struct NamedTensor {
     const char *name; /* first: by_name compares indexes and keys alike */
@@ -204,6 +193,71 @@ static NamedTensor *index_by_name(const TensorFile *file, Arena *scratch)
         index[i] = (NamedTensor){.name = file->tensor[i].name, .tensor = &file->tensor[i]};
     qsort(index, (size_t)file->count, sizeof *index, by_name);
     return index;
+}
+
+/* Archives may hold a name twice. */
+static bool check_names(const TensorFile *file, Error *err)
+{
+    Arena *scratch = arena_new(NULL);
+    const NamedTensor *index = index_by_name(file, scratch);
+    bool fine = true;
+    for (int i = 1; fine && i < file->count; i++)
+        if (!strcmp(index[i - 1].name, index[i].name))
+            fine = error_in_file(err, file->path, 0, 0, "there are two tensors `%s`", index[i].name);
+    arena_free(scratch);
+    return fine;
+}
+
+static bool begins_with(Bytes bytes, const char *magic, size_t count)
+{
+    return bytes.count >= count && !memcmp(bytes.at, magic, count);
+}
+
+static TensorFile *read_archive(Arena *arena, const char *path, Bytes bytes, Error *err)
+{
+    const ZipFile *zip = zip_file_read(arena, path, bytes, err);
+    if (!zip)
+        return NULL;
+    TensorFile *file = torch_file_is(arena, zip) ? torch_file_read(arena, zip, err) : npz_file_read(arena, zip, err);
+    return file && check_names(file, err) ? file : NULL;
+}
+
+TensorFile *tensor_file_read(Arena *arena, const char *path, Error *err)
+{
+    Bytes bytes;
+    if (!file_read(arena, path, &bytes, err))
+        return NULL;
+    if (zip_file_is(bytes))
+        return read_archive(arena, path, bytes, err);
+    if (begins_with(bytes, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46",
+                    8)) { /* the magic number that torch.save wrote before it wrote zips */
+        error_in_file(err, path, 0, 0, "a PyTorch file of the format before 1.6, which is not read");
+        error_hint(err, "save it again with torch.save of 1.6 or newer, or as safetensors");
+        return NULL;
+    }
+    if (begins_with(bytes, "\x93NUMPY", 6)) {
+        error_in_file(err, path, 0, 0, "one array without a name (.npy), not the weights of a model");
+        error_hint(err, "numpy.savez('weights.npz', **{'fc1.weight': array, ...}) keeps the names");
+        return NULL;
+    }
+    return read_safetensors(arena, path, bytes, err);
+}
+
+const char *tensor_file_dtype(NumberType type)
+{
+    for (int i = 0; i < DTYPE_COUNT; i++)
+        if (dtype_table[i].number == (int)type)
+            return dtype_table[i].name;
+    return "";
+}
+
+bool tensor_file_floats(const FileTensor *tensor, float *into, Error *err)
+{
+    const DtypeRow *dtype = dtype_find(tensor->dtype);
+    if (!dtype || dtype->number < 0)
+        return error_add(err, "tensor `%s` is of type %s, which cannot be read as numbers", tensor->name, tensor->dtype);
+    number_floats((NumberType)dtype->number, false, tensor->data, shape_count(tensor->shape), into);
+    return true;
 }
 
 static bool check_match(const TensorFile *file, const FileTensor *tensor, const Parameter *parameter, Arena *scratch,

@@ -15,7 +15,8 @@ bool data_check_tokens(const Dataset *data, const char *what, int tokens, const 
         const float value = data->inputs[i];
         if (is_whole(value) && value >= 0 && value < (float)tokens)
             continue;
-        error_at(err, place, "input %zu of %s sample %zu is %g, which is no token of the model: they are whole numbers from 0 to %d",
+        error_at(err, place,
+                 "input %zu of %s sample %zu is %g, which is no token of the model: they are whole numbers from 0 to %d",
                  i % size, what, i / size, (double)value, tokens - 1);
         return is_whole(value) && value >= 0 ? error_hint(err, "the model's `tokens` must be above the largest token")
                                              : error_hint(err, "samples and inputs are counted from 0");
@@ -30,8 +31,8 @@ bool data_check_classes(const Dataset *data, const char *what, int classes, cons
         const float value = data->targets[i];
         if (is_whole(value) && value < (float)classes)
             continue;
-        error_at(err, place, "target %zu of %s sample %zu is %g, which is no class: the model's output has classes 0 to %d", i % size,
-                 what, i / size, (double)value, classes - 1);
+        error_at(err, place, "target %zu of %s sample %zu is %g, which is no class: the model's output has classes 0 to %d",
+                 i % size, what, i / size, (double)value, classes - 1);
         return error_hint(err, is_whole(value) ? "the last layer's `out` must be above the largest class"
                                                : "samples and targets are counted from 0");
     }

@@ -65,8 +65,9 @@ static bool prepare_graphs(Trainer *t, Error *err)
     int64_t last = config_micro_size(config, config_micro_batches(config) - 1), first = config_micro_size(config, 0);
     if (!step_graph_plan_memory(t->config, (int)first, t->variant, measures(t, 1) ? t->observer : NULL, err))
         return false;
-    if (!graph_for(t, first, measures(t, 1), err) || !graph_for(t, last, measures(t, 1), err))
-        return false;
+    for (int64_t step = 1; step <= 3; step++) /* where not every step is measured, one of these is not */
+        if (!graph_for(t, first, measures(t, step), err) || !graph_for(t, last, measures(t, step), err))
+            return false;
     size_t samples = config->data.validation.samples;
     if (!samples)
         return true;
