@@ -4,8 +4,9 @@
  *   dV = P^T dY,  dP = dY V^T,  dS = P (dP - sum_keys P dP) / sqrt(d),  dQ = dS K,  dK = dS^T Q
  *
  * A head of a sample is a unit. It is worked through in blocks of queries, whose scores stay in cache: no [length, length]
- * tensor is kept, and keys that come after all queries of a causal block are not touched. The derivative computes P again: a
- * product and the exponentials of one block cost less than writing and reading P through memory.
+ * tensor is kept, and keys that come after all queries of a causal block are not touched. The derivative computes P again.
+ * Keeping it was tried: four layers of 64 heads and 128 positions took 19.3 to 26.2 ms in three runs against 20.8 to 22.6, so
+ * at best 1 % of such a transformer's step, for 4 MiB a layer that grow with the square of the length.
  *
  * A hidden key has P = 0, but in PyTorch it is multiplied all the same, and 0 * NaN is NaN. So a head that holds a number that
  * is not finite does all products. */

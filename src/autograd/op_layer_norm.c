@@ -1,5 +1,4 @@
-/* Layer normalisation and RMS normalisation: rows of n numbers, with m the row's mean (0 for RMS), r = 1 / sqrt(mean (x - m)^2
- * + eps):
+/* Layer and RMS normalisation: rows of n numbers, with m the row's mean (0 for RMS) and r = 1 / sqrt(mean (x - m)^2 + eps):
  *
  *   layer_moments     (m, r), kept for the three rows below
  *   layer_norm        y = h gain + bias,  h = (x - m) r
