@@ -7,6 +7,7 @@
 #ifndef GRADTOOL_AUTOGRAD_CONVOLUTION_H
 #define GRADTOOL_AUTOGRAD_CONVOLUTION_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -119,6 +120,7 @@ static inline Planes planes_of(Axis y, Axis x, int channels, bool shared)
         size_t fits = line ? CONVOLUTION_PLANES / line : 0, extra = (size_t)(p.rows - strip);
         strip = fits > extra + 1 ? (int)(fits - extra) : 1;
         strip = strip < y.outputs ? strip : y.outputs;
+        assert(strip > 0);
         int strips = (y.outputs + strip - 1) / strip;
         planes_set_strip(&p, (y.outputs + strips - 1) / strips);
     }

@@ -29,7 +29,7 @@ Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[])
     y->id = graph->count;
     y->scope = graph->scope;
     y->segment = graph->segment;
-    for (int i = 0; i < op->inputs; i++)
+    for (int i = 0; in && i < op->inputs; i++)
         y->in[i] = in[i];
     graph->node[graph->count++] = y;
     return y;

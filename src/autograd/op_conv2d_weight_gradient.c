@@ -3,6 +3,7 @@
  *
  * Output channels by taps is a register tile, the lanes are positions: the planes of convolution.h serve both operands of the
  * sum. A unit is a range of weights, and goes through all images in the same order, so the bits do not depend on threads. */
+#include <assert.h>
 #include <string.h>
 
 #include "autograd/convolution.h"
@@ -42,6 +43,7 @@ static Sum sum_of(const Node *node)
     s.strips = planes_strips(&s.planes);
     size_t positions = (size_t)s.planes.strip * (size_t)s.out[1];
     size_t together = s.strips > 1 || !s.planes.count ? 1 : 2 * CONVOLUTION_PLANES / s.planes.count;
+    assert(positions > 0);
     size_t enough = (CONVOLUTION_POSITIONS + positions - 1) / positions;
     together = together < enough ? together : enough;
     together = together < (size_t)s.images ? together : (size_t)s.images;
@@ -282,7 +284,7 @@ void KERNEL(run_conv2d_weight_gradient)(const Node *node, void *out, const void 
 static size_t weight_units(const Node *node)
 {
     const Sum s = sum_of(node);
-    return (size_t)(s.groups * s.blocks * s.chunks);
+    return (size_t)s.groups * (size_t)s.blocks * (size_t)s.chunks;
 }
 
 static size_t sum_scratch(const Node *node)

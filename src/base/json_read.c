@@ -324,7 +324,7 @@ static void check_duplicates(Arena *scratch, const Json *object, Error *err)
         members[count++] = member;
     qsort(members, (size_t)count, sizeof members[0], compare_keys);
     for (int i = 1; i < count; i++) {
-        if (strcmp(members[i - 1]->key, members[i]->key))
+        if (strcmp(members[i - 1]->key, members[i]->key) != 0)
             continue;
         long line, column;
         json_place(object->source, members[i - 1]->key_begin, &line, &column);

@@ -48,11 +48,9 @@ const char *figure_bytes(Arena *arena, double bytes)
     static const char *const units[] = {"kB", "MB", "GB", "TB"};
     if (bytes < 1000)
         return arena_printf(arena, "%.0f B", bytes);
-    int unit = -1;
-    while (bytes >= 999.95 && unit < 3) {
+    int unit = 0;
+    for (bytes /= 1000; bytes >= 999.95 && unit < 3; unit++)
         bytes /= 1000;
-        unit++;
-    }
     return arena_printf(arena, "%.1f %s", bytes, units[unit]);
 }
 

@@ -16,7 +16,8 @@ static bool is_set(const char *variable)
 
 static bool is_forced(const char *variable)
 {
-    return is_set(variable) && strcmp(getenv(variable), "0") != 0;
+    const char *value = getenv(variable);
+    return value && *value && strcmp(value, "0") != 0;
 }
 
 static bool wants_colour(bool is_live, ColourWhen when)

@@ -1,4 +1,5 @@
 /* MNIST's format: two zero bytes, the number type, the number of axes, their sizes (big-endian), then the numbers. */
+#include <assert.h>
 #include <limits.h>
 
 #include "base/file.h"
@@ -51,12 +52,13 @@ static bool read(const void *options, const Json *object, uint64_t seed, Arena *
     (void)seed;
     const Options *own = options;
     Arena *files = arena_new(arena);
-    IdxFile images, labels;
+    IdxFile images = {0}, labels = {0};
     bool is_read =
         read_file(files, own->images, 3, "images", &images, err) && read_file(files, own->labels, 1, "labels", &labels, err);
     if (is_read && images.dim[0] != labels.dim[0])
         is_read = error_in_file(err, own->labels, 0, 0, "there are %zu images but %zu labels", images.dim[0], labels.dim[0]);
     if (is_read) {
+        assert(images.data && labels.data);
         into->samples = images.dim[0];
         into->input = SHAPE(1, (int)images.dim[1], (int)images.dim[2]);
         into->origin = path_name(own->images);

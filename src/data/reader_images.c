@@ -102,7 +102,8 @@ static bool list_samples(Arena *arena, const char *path, Names *classes, Samples
     for (size_t i = 0; i < classes->count; i++)
         if (!list_class(arena, path_join(arena, path, classes->at[i]), (int)i, samples, err))
             return false;
-    qsort(samples->at, samples->count, sizeof(Sample), compare_samples);
+    if (samples->at)
+        qsort(samples->at, samples->count, sizeof(Sample), compare_samples);
     return true;
 }
 

@@ -70,7 +70,7 @@ static float *copy_values(const Json *value, float *into)
 
 static bool read_array(Arena *arena, const Json *value, const char *what, SampleArray *array, Error *err)
 {
-    int axes[SHAPE_MAX_RANK + 1];
+    int axes[SHAPE_MAX_RANK + 1] = {0};
     *array = (SampleArray){.what = what, .place = value};
     if (!infer_axes(value, what, axes, &array->rank, err))
         return false;

@@ -1,6 +1,7 @@
 /* Text for a model that says what comes next: windows of tokens, each with the token after it as target.
  *
  * A token is the place of a character (or byte) in the sorted list of those that occur. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -42,6 +43,7 @@ static bool no_utf8(const char *path, Bytes bytes, size_t at, Error *err)
 
 static bool decode(const char *path, Bytes bytes, int level, Codes *codes, Error *err)
 {
+    assert(codes->at);
     size_t at = level == LEVEL_CHAR && bytes.count >= 3 && !memcmp(bytes.at, "\xef\xbb\xbf", 3) ? 3 : 0; /* byte order mark */
     while (at < bytes.count) {
         int length = level == LEVEL_BYTE ? 1 : text_utf8_length((const char *)bytes.at + at, bytes.count - at);

@@ -346,7 +346,7 @@ static bool read_header(RunReader *reader, const RunEvent *event, Error *err)
 
 static bool find_header(RunReader *reader, Error *err)
 {
-    RunEvent event;
+    RunEvent event = {0};
     if (!run_reader_next(reader, &event, err))
         return false;
     if (event.kind == RUN_EVENT_NONE)

@@ -62,7 +62,8 @@ static double constant_rate(const ScheduleOptions *options, double lr, int64_t t
 static double step_rate(const ScheduleOptions *options, double lr, int64_t t, int64_t steps)
 {
     (void)steps;
-    return lr * pow(options->gamma, (double)(t / options->every));
+    int64_t falls = t / options->every;
+    return lr * pow(options->gamma, (double)falls);
 }
 
 static double exponential_rate(const ScheduleOptions *options, double lr, int64_t t, int64_t steps)

@@ -2,6 +2,7 @@
  *
  * A tensor is the call _rebuild_tensor_v2(storage, offset, size, stride, ...), a storage the persistent id
  * ("storage", torch.FloatStorage, key, location, count). */
+#include <assert.h>
 #include <limits.h>
 #include <string.h>
 
@@ -74,6 +75,7 @@ static const Pickle *find_state_dict(Arena *arena, Pickle *root)
 {
     int count = 1, capacity = 64;
     Pickle **queue = ARENA_ARRAY(arena, Pickle *, capacity);
+    assert(root);
     queue[0] = root;
     root->is_seen = true;
     for (int next = 0; next < count; next++) {
@@ -141,7 +143,7 @@ static bool read_tensor(const TorchFile *torch, const Pickle *call, FileTensor *
 {
     const Pickle *arguments = call->arguments;
     Strided array = {0};
-    size_t size[SHAPE_MAX_RANK];
+    size_t size[SHAPE_MAX_RANK] = {0};
     int strides = 0;
     if (arguments->count < 4 || arguments->item[1]->kind != PICKLE_INTEGER || arguments->item[1]->integer < 0 ||
         !read_numbers(arguments->item[2], INT_MAX, size, &array.shape.rank) ||

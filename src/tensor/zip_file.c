@@ -161,7 +161,7 @@ static bool unpack(Bytes packed, unsigned char *into, size_t size, Arena *scratc
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK)
         return false;
     int status = Z_OK;
-    unsigned char spare;
+    unsigned char spare = 0;
     stream.next_in = (unsigned char *)(uintptr_t)packed.at;
     stream.next_out = size ? into : &spare;
     while (status == Z_OK) {

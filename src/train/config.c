@@ -227,7 +227,7 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
         check_parts(config, &root, scratch, err);
     if (has_data && has_train && count_steps(config, root.train, err) && config->optimizer)
         config->schedule = schedule_new(arena, root.schedule, optimizer_base_lr(config->optimizer), config->train.steps, err);
-    if (!error_count(err)) {
+    if (!error_count(err) && config->model) {
         model_initialise(config->model, config->seed);
         if (config->weights)
             load_weights(config, scratch, err);
