@@ -14,7 +14,7 @@ endif
 
 COMPILER := $(notdir $(firstword $(CC)))
 OUT      := build/$(BUILD)$(if $(filter-out cc gcc,$(COMPILER)),-$(COMPILER))
-PACKAGES := openblas libcjson libpng zlib
+PACKAGES := openblas libcjson libpng zlib libedit
 VERSION  := 0.1.0
 
 CPPFLAGS += -Isrc -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -DGRADTOOL_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES))

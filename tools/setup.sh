@@ -7,7 +7,7 @@
 # Asks nothing. As root, or as a user who may use sudo. Where everything is there already, apt-get is not called.
 set -eu
 
-packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libpng-dev zlib1g-dev gnuplot-nox"
+packages="gcc libc6-dev make pkg-config libopenblas-dev libcjson-dev libpng-dev zlib1g-dev libedit-dev gnuplot-nox"
 case "${1:-}" in
     '') ;;
     test) packages="$packages libcmocka-dev" ;;

@@ -22,24 +22,50 @@ static Node *dot(Node *a, Node *b)
     return op_sum(op_mul(a, b));
 }
 
-/* As torch.matmul: a vector on the left is a row, on the right a column, and that axis goes again. */
+/* Matrices [..., rows, columns] as one stack for each of `batch`, the broadcast of both sides' leading axes. */
+static Node *stack_of(Node *x, Shape batch)
+{
+    Shape shape = batch;
+    shape.dim[shape.rank++] = x->shape.dim[x->shape.rank - 2];
+    shape.dim[shape.rank++] = shape_last(x->shape);
+    return op_reshape(op_expand(x, shape), SHAPE((int)shape_count(batch), shape.dim[batch.rank], shape.dim[batch.rank + 1]));
+}
+
+static Shape leading_axes(Shape shape)
+{
+    shape.rank -= 2;
+    return shape;
+}
+
+/* As torch.matmul: leading axes broadcast; a vector on the left is a row, on the right a column, and that axis goes again. */
 static Node *product(Node *a, Node *b)
 {
+    Graph *graph = a->graph;
     Shape sa = a->shape, sb = b->shape;
-    if (sa.rank < 1 || sb.rank < 1 || sa.rank > 3 || sb.rank > 3)
-        return graph_fail(a->graph, "a matrix product takes vectors and matrices, got %s and %s", shape_text(a->graph->arena, sa),
-                          shape_text(a->graph->arena, sb));
+    if (sa.rank < 1 || sb.rank < 1)
+        return graph_fail(graph, "a matrix product takes vectors and matrices, got %s and %s", shape_text(graph->arena, sa),
+                          shape_text(graph->arena, sb));
     Node *left = sa.rank == 1 ? op_reshape(a, SHAPE(1, sa.dim[0])) : a;
     Node *right = sb.rank == 1 ? op_reshape(b, SHAPE(sb.dim[0], 1)) : b;
-    Node *y = op_matmul(left, right, false, false);
-    Shape shape = y->shape;
-    if (sb.rank == 1)
-        shape.rank--;
-    if (sa.rank == 1 && shape.rank == 2) {
-        shape = SHAPE(shape.dim[1]);
-    } else if (sa.rank == 1) {
-        shape = SHAPE_SCALAR;
+    if (shape_last(left->shape) != right->shape.dim[right->shape.rank - 2])
+        return graph_fail(graph, "matrices %s and %s do not multiply", shape_text(graph->arena, left->shape),
+                          shape_text(graph->arena, right->shape));
+    Shape batch = SHAPE_SCALAR;
+    Node *y;
+    if (left->shape.rank == 2 && right->shape.rank == 2) {
+        y = op_matmul(left, right, false, false);
+    } else {
+        const char *error_before = graph->error;
+        batch = shape_broadcast(graph, leading_axes(left->shape), leading_axes(right->shape));
+        if (graph->error != error_before)
+            return graph_constant(graph, 0);
+        y = op_matmul(stack_of(left, batch), stack_of(right, batch), false, false);
     }
+    Shape shape = batch;
+    if (sa.rank > 1)
+        shape.dim[shape.rank++] = y->shape.dim[y->shape.rank - 2];
+    if (sb.rank > 1)
+        shape.dim[shape.rank++] = shape_last(y->shape);
     return op_reshape(y, shape);
 }
 
@@ -48,9 +74,32 @@ static Node *transpose(Node *x)
     return x->shape.rank < 2 ? x : op_transpose(x, x->shape.rank - 2, x->shape.rank - 1);
 }
 
+/* The constant that a node is, maybe behind a minus. */
+static bool constant_of(const Node *x, double *value)
+{
+    double sign = 1;
+    if (x->op == &row_neg) {
+        sign = -1;
+        x = x->in[0];
+    }
+    if (x->op->kind != OP_SOURCE || x->name || x->values || x->shape.rank)
+        return false;
+    *value = sign * x->attributes.k;
+    return true;
+}
+
+static Node *minimum(Node *a, Node *b)
+{
+    return op_neg(op_maximum(op_neg(a), op_neg(b)));
+}
+
+/* As torch.clamp: at a limit the derivative is 0 where the limits are numbers; where one is a tensor, a tie is shared. */
 static Node *clamp(Node *x, Node *low, Node *high)
 {
-    return op_select(op_less(x, low), low, op_select(op_less(high, x), high, x));
+    double number;
+    if (!constant_of(low, &number) || !constant_of(high, &number))
+        return minimum(op_maximum(x, low), high);
+    return op_select(op_less_equal(x, low), low, op_select(op_less_equal(high, x), high, x));
 }
 
 #define FUNCTION(word, least, most, value, help)                                                                       \
@@ -102,20 +151,6 @@ static Node *array_of(Graph *graph, Node *const item[], int count)
         y = y ? op_concat(y, row, 0) : row;
     }
     return y;
-}
-
-/* The constant that a node is, maybe behind a minus. */
-static bool constant_of(const Node *x, double *value)
-{
-    double sign = 1;
-    if (x->op == &row_neg) {
-        sign = -1;
-        x = x->in[0];
-    }
-    if (x->op->kind != OP_SOURCE || x->name || x->values || x->shape.rank)
-        return false;
-    *value = sign * x->attributes.k;
-    return true;
 }
 
 static Node *power(Node *a, Node *b)

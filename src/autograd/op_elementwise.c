@@ -52,7 +52,7 @@
 typedef double real; /* of the constants above */
 
 #define TWO_OVER_ROOT_PI 1.12837916709551257390
-#define NONE NULL
+static Node *const NONE = NULL; /* no macro, so that it can be told by its text */
 
 /* selu'(x) = scale for x > 0, else scale * alpha * e^x. */
 static Node *selu_dx(Node *y, Node *dy)
@@ -86,6 +86,12 @@ static Node *gelu_tanh_curve(Node *x)
     Node *curve = op_scale(square, 3 * b * c); /* 0.5 x u'' */
     Node *bend = op_mul(op_mul(x, t), op_square(slope));
     return op_mul(op_one_minus(op_square(t)), op_sub(op_add(slope, curve), bend));
+}
+
+/* Zero above 20, where softplus is x itself. */
+static Node *softplus_slope_dx(Node *x, Node *y, Node *dy)
+{
+    return op_select(op_step(op_shift(x, -20)), op_zeros_like(dy), op_sigmoid_dx(dy, y));
 }
 
 /* k x^(k - 1); zero for k = 0, also at x = 0, as in PyTorch. */
@@ -143,8 +149,8 @@ static Node *pow_db(Node *a, Node *b, Node *y)
     DERIVATIVE(name##_da_, da) DERIVATIVE(name##_db_, db) DERIVATIVE(name##_dc_, dc)                                   \
     MAP_ROW(name, #value, 3, domain, CONSTANT_IF_NONE(da, name##_da_), CONSTANT_IF_NONE(db, name##_db_), CONSTANT_IF_NONE(dc, name##_dc_))
 #define STRUCTURED(name)
-/* NONE arrives here as the text NULL; no derivative that is an expression has four letters. */
-#define CONSTANT_IF_NONE(derivative, function) (sizeof #derivative == sizeof "NULL" ? NULL : (function))
+/* No derivative that is an expression has four letters. */
+#define CONSTANT_IF_NONE(derivative, function) (sizeof #derivative == sizeof "NONE" ? NULL : (function))
 #include "autograd/ops.def"
 
 const Op *const op_table[] = {

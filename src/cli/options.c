@@ -25,9 +25,16 @@ typedef struct Target {
     void *into;
 } Target;
 
+/* A list whose name ends in dots: it takes all operands from there on. */
+static bool takes_operands(const Option *row)
+{
+    size_t length = strlen(row->name);
+    return row->type == OPT_LIST && length > 3 && !strcmp(row->name + length - 3, "...");
+}
+
 static bool is_operand(const Option *row)
 {
-    return row->type == OPT_ARGUMENT || row->type == OPT_OPTIONAL;
+    return row->type == OPT_ARGUMENT || row->type == OPT_OPTIONAL || takes_operands(row);
 }
 
 static Target find(const Parser *p, const char *name, size_t length, char letter)
@@ -162,13 +169,28 @@ static bool parse_letters(Parser *p, const char *word)
     return true;
 }
 
+/* Where any number of operands is taken, one may begin with a minus: -x^2 is no option, -t4 is. */
+static bool is_expression(const Parser *p, const char *word)
+{
+    bool takes_any = false;
+    for (int s = 0; s < p->set_count; s++)
+        for (const Option *row = p->sets[s].options; row->name; row++)
+            takes_any |= takes_operands(row);
+    if (!takes_any || word[1] == '-')
+        return false;
+    for (const char *at = word + 1; *at; at++)
+        if (!isalnum((unsigned char)*at))
+            return true;
+    return !find(p, NULL, 0, word[1]).row;
+}
+
 static bool parse_operand(Parser *p, const char *word)
 {
     int index = 0;
     for (int s = 0; s < p->set_count; s++)
         for (const Option *row = p->sets[s].options; row->name; row++)
             if (is_operand(row) && index++ == p->operands) {
-                p->operands++;
+                p->operands += !takes_operands(row);
                 return assign(p, (Target){row, p->sets[s].into}, word);
             }
     error_add(p->err, "`%s` is one argument too many", word);
@@ -201,7 +223,7 @@ bool options_parse(Arena *arena, const char *command, const OptionSet sets[], in
     bool fine = true, has_ended = false;
     while (p.next < count) {
         const char *word = words[p.next++];
-        if (has_ended || word[0] != '-' || !word[1])
+        if (has_ended || word[0] != '-' || !word[1] || is_expression(&p, word))
             fine = parse_operand(&p, word) && fine;
         else if (!strcmp(word, "--"))
             has_ended = true;

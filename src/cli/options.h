@@ -18,7 +18,8 @@ typedef enum OptionType {
     OPT_INTEGER,  /* int64_t */
     OPT_NUMBER,   /* double */
     OPT_CHOICE,   /* int: the index into `choices` */
-    OPT_LIST      /* StringList: the option may be given again and again */
+    OPT_LIST      /* StringList: the option may be given again and again. With a name that ends in "...": all further operands,
+                     which then may begin with a minus */
 } OptionType;
 
 typedef struct StringList {

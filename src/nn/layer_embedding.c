@@ -55,7 +55,7 @@ static bool declare_positions(Layer *layer, ModelReader *reader, Error *err)
     }
     int length = in.dim[in.rank - 2], dim = in.dim[in.rank - 1];
     layer->output = in;
-    layer_declare(layer, reader, "weight", SHAPE(length, dim), ROLE_GAIN, (Init){.kind = INIT_NORMAL, .std = 0.02},
+    layer_declare(layer, reader, "weight", SHAPE(length, dim), ROLE_GAIN, (Init){.kind = INIT_NORMAL, .std = 1},
                   (Fan){dim, length, 1});
     return true;
 }

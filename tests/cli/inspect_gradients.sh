@@ -7,4 +7,4 @@ cat >mean.json <<'END'
  "loss": "mean_output", "train": {"steps": 1, "batch_size": 2, "shuffle": false}, "clip": {"type": "value", "limit": 0.5}}
 END
 $GRADTOOL inspect mean.json --set 'model.layers[0].layers[0].bias=false' | sed -n '/^parameter/,$p'
-$GRADTOOL inspect mean.json --set 'model.layers[0].layers[0].bias=false' --json | sed -n '/"gradients"/,$p'
+$GRADTOOL inspect mean.json --set 'model.layers[0].layers[0].bias=false' --json | sed -n '/"gradients": \[/,$p'
