@@ -62,6 +62,17 @@ static void a_loss_by_expression_has_the_gradients_of_the_built_in(void **state)
     assert_near(training_last(bench, &built_in, RUN_EVENT_STEP, "grad_norm"), training_last(bench, &expression, RUN_EVENT_STEP, "grad_norm"), 1e-7);
 }
 
+static void huber_in_three_ways_has_the_same_gradients(void **state)
+{
+    Bench *bench = *state;
+    static const char *const configs[] = {"configs/huber-built-in.json", "configs/huber-expression.json", "configs/huber-function.json"};
+    Training run[3];
+    for (int i = 0; i < 3; i++) {
+        run[i] = training_run(bench, configs[i], SETS("output.plots=false"), 1, arena_printf(bench->arena, "huber-%d", i));
+        assert_same_events(bench, &run[0], &run[i], "gradients");
+    }
+}
+
 static void a_hook_on_a_gradient_takes_its_place_before_it_is_measured(void **state)
 {
     Bench *bench = *state;
@@ -115,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(recomputing_layers_changes_no_bit),
         TEST(a_loss_by_expression_has_the_gradients_of_the_built_in),
+        TEST(huber_in_three_ways_has_the_same_gradients),
         TEST(a_hook_on_a_gradient_takes_its_place_before_it_is_measured),
         TEST(a_reversed_gradient_climbs),
         TEST(a_hook_that_sees_nan_stops_the_training),
