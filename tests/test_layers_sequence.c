@@ -117,7 +117,7 @@ static void first_weights_are_those_of_pytorch(void **state)
                  "{\"type\": \"embedding\", \"dim\": 64}, {\"type\": \"positions\"}, {\"type\": \"attention\", \"heads\": 2}");
     model_initialise(model, 1);
     assert_near(root_mean_square(model->state[0], 0, 3200, &largest), 1, 0.05);
-    assert_near(root_mean_square(model->state[1], 0, 2560, &largest), 0.02, 0.001);
+    assert_near(root_mean_square(model->state[1], 0, 2560, &largest), 1, 0.05);
     root_mean_square(model->state[2], 0, 3 * 64 * 64, &largest);
     assert_near(largest, sqrt(6.0 / (64 + 3 * 64)), 1e-3);
     root_mean_square(model->state[3], 0, 3 * 64, &largest);

@@ -287,6 +287,7 @@ static void write_run(Fixture *fixture, const char *name, int steps)
                     1e-3 * step);
         text_printf(&log, "{\"event\":\"activations\",\"step\":%d,\"mean\":[0.5],\"std\":[1]}\n", step);
         text_printf(&log, "{\"event\":\"activation_gradients\",\"step\":%d,\"mean\":[0],\"std\":[\"NaN\"]}\n", step);
+        text_printf(&log, "{\"event\":\"penalty\",\"step\":%d,\"norm\":%.9g,\"value\":0.1}\n", step, 1 + 0.5 / (step + 1));
         text_printf(&log, "{\"event\":\"time_gradients\",\"step\":%d,\"name\":\"a\",\"positions\":3,\"rms\":[0,1e-9,1]}\n",
                     step);
         text_printf(&log, "{\"event\":\"updates\",\"step\":%d,\"ratio\":[1e-3,null]}\n", step);

@@ -139,7 +139,7 @@ static bool load_json(Command *cmd, const Args *args, Subject *subject)
     Json *root = json_read_file(cmd->arena, args->subject, cmd->err);
     if (!root)
         return false;
-    if (json_member(root, "model"))
+    if (json_member(root, "model") || json_member(root, "gan"))
         return load_config(cmd, args->subject, &args->sets, subject);
     if (json_member(root, "layers"))
         return load_model(cmd, args, root, subject);

@@ -20,7 +20,7 @@ static void add_memory(Arena *arena, const Subject *subject, Json *result)
 {
     Json *memory = document_add(arena, result, "memory", JSON_OBJECT);
     document_add_number(arena, memory, "parameters", (double)model_parameter_count(subject->model) * sizeof(float));
-    document_add_number(arena, memory, "optimizer", subject->config ? (double)optimizer_bytes(subject->config->optimizer) : 0);
+    document_add_number(arena, memory, "optimizer", subject->config ? (double)config_optimizer_bytes(subject->config) : 0);
     document_add_number(arena, memory, "workspace", (double)subject->workspace_bytes);
     if (subject->trainer)
         document_add_number(arena, memory, "gradients", (double)trainer_gradient_bytes(subject->trainer));

@@ -35,7 +35,7 @@ static void add_totals(Command *cmd, const Subject *subject, Text *text)
         text_printf(text, " (%s frozen)", figure_count(arena, frozen));
     text_printf(text, "; memory: parameters %s", figure_bytes(arena, parameters * sizeof(float)));
     if (subject->config)
-        text_printf(text, ", optimizer %s", figure_bytes(arena, (double)optimizer_bytes(subject->config->optimizer)));
+        text_printf(text, ", optimizer %s", figure_bytes(arena, (double)config_optimizer_bytes(subject->config)));
     text_printf(text, ", workspace %s", figure_bytes(arena, (double)subject->workspace_bytes));
     if (subject->trainer)
         text_printf(text, " (gradients %s of it)", figure_bytes(arena, (double)trainer_gradient_bytes(subject->trainer)));

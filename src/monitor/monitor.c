@@ -232,14 +232,19 @@ static void log_change(Monitor *m, int64_t step, const char *name, const ClipCha
     run_log_end(m->log);
 }
 
-static void log_clip(Monitor *m, int64_t step, const ClipResult *clip)
+static bool clipped(void *context, int64_t step, const ModelNet *net, const ClipResult *clip, Error *err)
 {
+    Monitor *m = context;
+    (void)err;
+    if (!m->log)
+        return true;
     if (!clip_is_per_layer(m->config->clip)) {
-        log_change(m, step, NULL, &clip->total);
-        return;
+        log_change(m, step, *net->name ? net->name : NULL, &clip->total);
+        return true;
     }
-    for (int i = 0; i < m->config->model->parameters; i++)
+    for (int i = net->parameter; i < net->parameter + net->parameters; i++)
         log_change(m, step, m->config->model->parameter[i]->name, &clip->parameter[i]);
+    return true;
 }
 
 static void log_step(Monitor *m, const StepReport *r)
@@ -254,7 +259,16 @@ static void log_step(Monitor *m, const StepReport *r)
     run_log_number(m->log, "scale", r->scale);
     run_log_bool(m->log, "skipped", r->skipped);
     run_log_integer(m->log, "samples", r->samples);
+    if (r->has_generator_loss)
+        run_log_number(m->log, "generator_loss", r->generator_loss);
     run_log_number(m->log, "seconds", r->seconds);
+    run_log_end(m->log);
+    if (!r->has_penalty)
+        return;
+    run_log_begin(m->log, "penalty");
+    run_log_integer(m->log, "step", r->step);
+    run_log_number(m->log, "norm", r->penalty_norm);
+    run_log_number(m->log, "value", r->penalty);
     run_log_end(m->log);
 }
 
@@ -262,8 +276,6 @@ static bool stepped(void *context, const StepReport *report, bool measured, cons
 {
     Monitor *m = context;
     if (m->log) {
-        if (clip && !report->skipped)
-            log_clip(m, report->step, clip);
         log_step(m, report);
         for (int i = 0; measured && i < m->instruments; i++)
             if (m->instrument[i].is_due)
@@ -321,7 +333,7 @@ Monitor *monitor_new(Arena *arena, const Config *config, Error *err)
     m->present = ARENA_ARRAY(arena, bool, config->model->parameters);
     m->observer = (Observer){
         .context = m, .measures = measures, .attach = attach, .begin = begin, .ran = ran, .gradient = gradient, .updated = updated,
-        .accumulated = accumulated, .hooked = hooked, .save = save, .stepped = stepped, .evaluated = evaluated,
+        .accumulated = accumulated, .hooked = hooked, .save = save, .clipped = clipped, .stepped = stepped, .evaluated = evaluated,
     };
     fit_instruments(m);
     complete_instruments(m, config->monitor);

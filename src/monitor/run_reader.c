@@ -116,6 +116,7 @@ static RunEventKind kind_of(const RunEvent *event)
         {"histogram", RUN_EVENT_HISTOGRAM},
         {"accumulate", RUN_EVENT_ACCUMULATE},
         {"clip", RUN_EVENT_CLIP},
+        {"penalty", RUN_EVENT_PENALTY},
         {"scaler", RUN_EVENT_SCALER},
         {"hook", RUN_EVENT_HOOK},
         {"nonfinite", RUN_EVENT_NONFINITE},

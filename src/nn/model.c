@@ -1,4 +1,4 @@
-/* Reading a model: layers in lists, names, shapes and parameters; and building its graph. */
+/* The layers of a model: read in lists, with names, shapes and parameters; and built into a graph. */
 #include "nn/model.h"
 
 #include <stdio.h>
@@ -238,76 +238,6 @@ int layer_declare(Layer *layer, ModelReader *reader, const char *name, Shape sha
     return layer->owns++;
 }
 
-static bool read_input_shape(const Json *value, Model *model, Error *err)
-{
-    if (value->type == JSON_OBJECT) {
-        const Json *tokens = json_member(value, "tokens"), *length = json_member(value, "length");
-        int64_t count = 0, positions = 0;
-        if (!tokens || !length)
-            return error_at(err, value, "token input is {\"tokens\": 96, \"length\": 128}");
-        if (!fields_read_integers(tokens, "tokens", &count, 1, 1, err) || !fields_read_integers(length, "length", &positions, 1, 1, err))
-            return false;
-        if (count > 1 << 24 || positions > 1 << 24)
-            return error_at(err, value, "token numbers and lengths reach up to 2^24");
-        model->tokens = (int)count;
-        model->input = SHAPE((int)positions);
-        return true;
-    }
-    if (value->type != JSON_ARRAY || value->count > SHAPE_MAX_RANK - 2)
-        return error_at(err, value, "`input` is the shape of one sample: [2], [1, 28, 28], or {\"tokens\": 96, \"length\": 128}");
-    for (const Json *item = value->first; item; item = item->next) {
-        int64_t size = 0;
-        if (!fields_read_integers(item, "input", &size, 1, 1, err))
-            return false;
-        if (size > 1 << 28)
-            return error_at(err, item, "an axis of %lld is too large", (long long)size);
-        model->input.dim[model->input.rank++] = (int)size;
-    }
-    return true;
-}
-
-static void collect_weights(Model *model, Arena *arena)
-{
-    model->parameter = ARENA_ARRAY(arena, Parameter *, model->states);
-    for (int i = 0; i < model->states; i++)
-        if (model->state[i]->kind == PARAMETER_WEIGHT)
-            model->parameter[model->parameters++] = model->state[i];
-}
-
-Model *model_read(Arena *arena, Json *object, Error *err)
-{
-    typedef struct Options {
-        const char *name;
-        Json *input, *layers, *init, *bias_init;
-    } Options;
-    static const Field fields[] = {
-        {"name", FIELD_STRING, offsetof(Options, name), "\"model\"", .help = "the model's name"},
-        {"input", FIELD_JSON, offsetof(Options, input), .required = true, .help = "the shape of one sample"},
-        {"layers", FIELD_JSON, offsetof(Options, layers), .required = true, .help = "the layers"},
-        {"init", FIELD_JSON, offsetof(Options, init), "\"default\"", .help = "how weights of linear, convolution, attention and recurrent layers start"},
-        {"bias_init", FIELD_JSON, offsetof(Options, bias_init), "\"default\"", .help = "how the biases of those layers start"},
-        {0}};
-    Options options = {0};
-    int errors = error_count(err);
-    Model *model = ARENA_NEW(arena, Model);
-    ModelReader reader = {.arena = arena, .model = model, .err = err};
-    bool fine = fields_read(arena, object, "the model", &(FieldSet){fields, &options}, 1, err);
-    if (options.init)
-        fine = (reader.has_init = init_read(arena, options.init, &reader.init, err)) && fine;
-    if (options.bias_init)
-        fine = (reader.has_bias_init = init_read(arena, options.bias_init, &reader.bias_init, err)) && fine;
-    if (!options.input || !options.layers || !read_input_shape(options.input, model, err))
-        return NULL;
-    model->name = options.name;
-    Layer *root = ARENA_NEW(arena, Layer);
-    *root = (Layer){.name = "", .path = "", .json = object, .leaf = -1, .id = reader.ids++};
-    model->root = root;
-    if (!layer_list_read(&reader, options.layers, "", model->input, &root->list, &model->output) || !fine || error_count(err) > errors)
-        return NULL;
-    collect_weights(model, arena);
-    return model;
-}
-
 static void initialise_layers(const LayerList *list, uint64_t seed, Arena *scratch)
 {
     for (int i = 0; i < list->count; i++) {
@@ -447,9 +377,16 @@ ModelNodes model_build_with(const Model *model, Graph *graph, const ModelBuildOp
     };
     for (int i = 0; options->first && i < model->states; i++)
         nodes.state[i] = options->first->state[i];
-    nodes.input = options->input ? options->input : graph_input(graph, "input", shape_prepend(options->batch, model->input));
+    LayerList list = model->root->list;
+    if (model->nets > 1) { /* each net is one layer of the root */
+        list.layer += options->first_net;
+        list.count = options->nets ? options->nets : list.count - options->first_net;
+    }
+    Shape input = model->net[options->first_net].input;
+    nodes.first_net = options->first_net;
+    nodes.input = options->input ? options->input : graph_input(graph, "input", shape_prepend(options->batch, input));
     layer_recompute_begin(&build, options->recompute_leaves, options->recompute_group);
-    nodes.output = layer_list_build(&model->root->list, &build, nodes.input);
+    nodes.output = layer_list_build(&list, &build, nodes.input);
     layer_recompute_end(&build);
     return nodes;
 }

@@ -12,6 +12,14 @@
 
 typedef struct Layer Layer;
 
+/* Layers that make a net of their own: all of a model, or one of several nets behind each other (generator and critic). */
+typedef struct ModelNet {
+    const char *name; /* the paths of its layers begin with it; "" where the model is one net */
+    Shape input, output; /* of one sample */
+    int leaf, leaves; /* its leaf layers: the first, and how many */
+    int parameter, parameters; /* and its weights */
+} ModelNet;
+
 typedef struct Model {
     const char *name;
     Shape input; /* of one sample; of tokens [length] */
@@ -24,11 +32,16 @@ typedef struct Model {
     int states;
     Parameter **parameter; /* the weights among them */
     int parameters;
+    ModelNet *net;
+    int nets;
 } Model;
 
 /* Reads a model object: infers all shapes, declares all parameters (zero so far), fills defaults into the object.
  * All mistakes are reported at once. */
 Model *model_read(Arena *arena, Json *object, Error *err);
+
+/* Model objects that stand behind each other as one model, each a block of the name names[i]: what one gives is what the next takes. */
+Model *model_read_nets(Arena *arena, const char *const names[], Json *const objects[], int count, Error *err);
 
 /* Initial weights: a function of seed and parameter names alone. */
 void model_initialise(Model *model, uint64_t seed);
@@ -45,6 +58,7 @@ typedef struct ModelNodes {
     Node *output; /* [batch, output] */
     Node **leaf;
     Node **state;
+    int first_net;
 } ModelNodes;
 
 /* What may be done with a layer's output before it goes on: returns the node that takes its place. */
@@ -57,6 +71,7 @@ typedef struct ModelBuildOptions {
     void *context;
     Node *input;             /* NULL: a new graph input */
     const ModelNodes *first; /* an earlier build in the same graph, whose parameters are used again; or NULL */
+    int first_net, nets;     /* only so many nets from this one on; 0: to the last */
     int recompute_leaves;    /* so many leaf layers from the first on are checkpointed, ... */
     int recompute_group;     /* ... in segments of so many and then, one after another, one less */
 } ModelBuildOptions;

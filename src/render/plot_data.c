@@ -125,6 +125,7 @@ static void gather_step(Gathering *in, const RunEvent *event)
     row[STEP_CLIPPED_NORM] = step.clipped_norm;
     bool has_both = isfinite(step.grad_norm) && isfinite(step.clipped_norm) && step.grad_norm > 0;
     row[STEP_CLIP_COEFFICIENT] = has_both ? step.clipped_norm / step.grad_norm : run_missing();
+    row[STEP_GENERATOR_LOSS] = run_event_number(event, "generator_loss");
     series_add(in->data->steps, event->step, row);
     in->data->step_count++;
 }
@@ -135,6 +136,14 @@ static void gather_eval(Gathering *in, const RunEvent *event)
     row[EVAL_LOSS] = run_event_number(event, "loss");
     row[EVAL_ACCURACY] = run_event_number(event, "accuracy");
     series_add(in->data->evaluation, event->step, row);
+}
+
+static void gather_penalty(Gathering *in, const RunEvent *event)
+{
+    double row[PENALTY_ROWS];
+    row[PENALTY_NORM] = run_event_number(event, "norm");
+    row[PENALTY_VALUE] = run_event_number(event, "value");
+    series_add(in->data->penalty, event->step, row);
 }
 
 static void gather(Gathering *in, const RunEvent *event)
@@ -166,6 +175,9 @@ static void gather(Gathering *in, const RunEvent *event)
     case RUN_EVENT_CLIP:
         data->clip_events++;
         break;
+    case RUN_EVENT_PENALTY:
+        gather_penalty(in, event);
+        break;
     case RUN_EVENT_EVAL:
         gather_eval(in, event);
         break;
@@ -175,24 +187,27 @@ static void gather(Gathering *in, const RunEvent *event)
 }
 
 /* The threshold can be drawn beside the total norm only where it is one: norm clipping, 2-norm, all parameters together. */
-static double read_max_norm(Arena *arena, const char *folder)
+static double max_norm_of(const Json *clip)
 {
-    Arena *scratch = arena_new(arena);
-    double max_norm = NAN;
-    const char *path = path_join(scratch, folder, "config.json");
-    const Json *config = file_exists(path) ? json_read_file(scratch, path, error_new(scratch)) : NULL;
-    const Json *clip = config ? json_member(config, "clip") : NULL;
-    const Json *type = clip ? json_member(clip, "type") : NULL;
-    const Json *limit = clip ? json_member(clip, "max_norm") : NULL;
-    const Json *norm = clip ? json_member(clip, "norm_type") : NULL;
-    const Json *per_layer = clip ? json_member(clip, "per_layer") : NULL;
+    const Json *type = json_member(clip, "type"), *limit = json_member(clip, "max_norm");
+    const Json *norm = json_member(clip, "norm_type"), *per_layer = json_member(clip, "per_layer");
     bool is_norm = !type || (type->type == JSON_STRING && strcmp(type->string, "norm") == 0);
     bool is_two = !norm || (norm->type == JSON_NUMBER && norm->number == 2);
     bool is_total = !per_layer || (per_layer->type == JSON_BOOL && per_layer->number == 0);
-    if (limit && limit->type == JSON_NUMBER && limit->number > 0 && is_norm && is_two && is_total)
-        max_norm = limit->number;
+    bool is_drawn = limit && limit->type == JSON_NUMBER && limit->number > 0 && is_norm && is_two && is_total;
+    return is_drawn ? limit->number : NAN;
+}
+
+/* What the log does not say, from config.json where there is one. */
+static void read_config(Arena *arena, const char *folder, PlotData *data)
+{
+    Arena *scratch = arena_new(arena);
+    const char *path = path_join(scratch, folder, "config.json");
+    const Json *config = file_exists(path) ? json_read_file(scratch, path, error_new(scratch)) : NULL;
+    const Json *target = json_member(json_member(config, "penalty"), "target");
+    data->max_norm = json_member(config, "gan") ? NAN : max_norm_of(json_member(config, "clip")); /* a GAN's nets are clipped each */
+    data->penalty_target = target && target->type == JSON_NUMBER ? target->number : NAN;
     arena_free(scratch);
-    return max_norm;
 }
 
 static const char *title_of(Arena *arena, const RunHeader *run)
@@ -214,8 +229,9 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
     data->title = title_of(arena, run);
     data->steps = series_new(arena, STEP_ROWS);
     data->evaluation = series_new(arena, EVAL_ROWS);
+    data->penalty = series_new(arena, PENALTY_ROWS);
     data->histograms = (HistogramStore){.arena = arena};
-    data->max_norm = read_max_norm(arena, folder);
+    read_config(arena, folder, data);
 
     const char **parameters = ARENA_ARRAY(arena, const char *, run->parameter_count + 1);
     const char **layers = ARENA_ARRAY(arena, const char *, run->layer_count + 1);

@@ -13,8 +13,9 @@
 #include "render/series.h"
 
 /* Rows of `steps`. CLIP_COEFFICIENT is clipped_norm / grad_norm. */
-enum { STEP_LOSS, STEP_GRAD_NORM, STEP_CLIPPED_NORM, STEP_CLIP_COEFFICIENT, STEP_ROWS };
+enum { STEP_LOSS, STEP_GRAD_NORM, STEP_CLIPPED_NORM, STEP_CLIP_COEFFICIENT, STEP_GENERATOR_LOSS, STEP_ROWS };
 enum { EVAL_LOSS, EVAL_ACCURACY, EVAL_ROWS };
+enum { PENALTY_NORM, PENALTY_VALUE, PENALTY_ROWS };
 
 /* A quantity by parameter or layer: over the steps, and the spread of each row over all of them. */
 typedef struct PlotMatrix {
@@ -36,7 +37,7 @@ typedef struct PlotTime {
 typedef struct PlotData {
     const RunHeader *run;
     const char *title; /* the run's name, or its folder's */
-    Series *steps, *evaluation;
+    Series *steps, *evaluation, *penalty;
     int64_t step_count;
     PlotMatrix gradients;            /* 2-norm of each parameter's gradient */
     PlotMatrix updates;              /* norm of the update over the norm of the weights */
@@ -48,6 +49,7 @@ typedef struct PlotData {
     HistogramStore histograms;
     int64_t clip_events;
     double max_norm; /* of clipping by the total 2-norm, from config.json; NaN where there is none */
+    double penalty_target; /* the norm that costs nothing, likewise */
 } PlotData;
 
 /* NULL and an error when the folder or its log cannot be read. */

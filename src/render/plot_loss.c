@@ -14,8 +14,10 @@ static void draw_losses(Text *script, const PlotData *data)
     double low = NAN, high = NAN;
     plot_curve_extent(data->steps, STEP_LOSS, &low, &high);
     plot_curve_extent(data->evaluation, EVAL_LOSS, &low, &high);
+    plot_curve_extent(data->steps, STEP_GENERATOR_LOSS, &low, &high);
     PlotRange range = plot_range(low, high);
     bool has_validation = plot_curve_has_values(data->evaluation, EVAL_LOSS);
+    bool has_generator = plot_curve_has_values(data->steps, STEP_GENERATOR_LOSS);
 
     text_add(script, "set tmargin 4.2\nset bmargin 0.8\nset ylabel 'loss' textcolor '#222222'\n");
     plot_script_axis(script, 'y', &range);
@@ -23,9 +25,15 @@ static void draw_losses(Text *script, const PlotData *data)
     plot_curve_data(script, "loss", data->steps, STEP_LOSS, range.is_log);
     if (has_validation)
         plot_curve_data(script, "validation", data->evaluation, EVAL_LOSS, range.is_log);
+    if (has_generator)
+        plot_curve_data(script, "generator", data->steps, STEP_GENERATOR_LOSS, range.is_log);
     plot_curve_nonfinite(script, data->steps, STEP_LOSS);
     text_add(script, "plot ");
-    plot_curve_draw(script, "loss", data->steps, CURVE_FULL, palette_line(0), "training loss");
+    plot_curve_draw(script, "loss", data->steps, CURVE_FULL, palette_line(0), has_generator ? "critic" : "training loss");
+    if (has_generator) {
+        text_add(script, ", ");
+        plot_curve_draw(script, "generator", data->steps, CURVE_FULL, palette_line(1), "generator");
+    }
     if (has_validation) {
         text_add(script, ", ");
         plot_curve_draw(script, "validation", data->evaluation, CURVE_POINTS, palette_line(1), "validation loss");

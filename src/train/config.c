@@ -8,20 +8,22 @@
 #include "base/file.h"
 #include "tensor/tensor_file.h"
 #include "train/data_check.h"
+#include "train/gan_config.h"
 
 typedef struct RootOptions {
     const char *name, *weights;
     int64_t seed;
-    Json *model, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *output;
+    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *output;
 } RootOptions;
 
 static const Field root_fields[] = {
     {"name", FIELD_STRING, offsetof(RootOptions, name), .help = "the run's name; by default the file's"},
     {"seed", FIELD_INTEGER, offsetof(RootOptions, seed), "0", .limit = FIELD_NOT_NEGATIVE, .help = "of weights, order and generated data"},
-    {"model", FIELD_JSON, offsetof(RootOptions, model), .required = true, .help = "an object or the path of a file"},
+    {"model", FIELD_JSON, offsetof(RootOptions, model), .help = "an object or the path of a file"},
+    {"gan", FIELD_JSON, offsetof(RootOptions, gan), .help = "instead of model and loss: a generator and a critic"},
     {"weights", FIELD_PATH, offsetof(RootOptions, weights), .help = "safetensors file to start from"},
     {"data", FIELD_JSON, offsetof(RootOptions, data), .required = true, .help = "an object or the path of a file"},
-    {"loss", FIELD_JSON, offsetof(RootOptions, loss), .required = true, .help = "a name or an object"},
+    {"loss", FIELD_JSON, offsetof(RootOptions, loss), .help = "a name or an object"},
     {"optimizer", FIELD_JSON, offsetof(RootOptions, optimizer), "{}", .help = "by default sgd at 0.01"},
     {"schedule", FIELD_JSON, offsetof(RootOptions, schedule), "{}", .help = "by default constant"},
     {"train", FIELD_JSON, offsetof(RootOptions, train), .required = true, .help = "steps or epochs, and how"},
@@ -45,10 +47,10 @@ static const Field train_fields[] = {
     {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices, .help = "what to do with a step that is not finite"},
     {0}};
 
-/* Puts the content of the file that root.KEY names in its place. */
-static bool inline_file(Arena *arena, Json *root, const char *key, Error *err)
+/* Puts the content of the file that object.KEY names in its place. */
+static bool inline_file(Arena *arena, Json *object, const char *key, Error *err)
 {
-    Json *value = json_member(root, key);
+    Json *value = json_member(object, key);
     if (!value || value->type != JSON_STRING)
         return true;
     const char *folder = value->source && value->source->is_file ? path_folder(arena, value->source->name) : ".";
@@ -64,15 +66,22 @@ static bool inline_file(Arena *arena, Json *root, const char *key, Error *err)
 
 static bool inline_files(Arena *arena, Json *root, Error *err)
 {
-    bool model = inline_file(arena, root, "model", err);
-    return inline_file(arena, root, "data", err) && model;
+    Json *gan = json_member(root, "gan");
+    bool model = inline_file(arena, root, "model", err), generator = inline_file(arena, gan, "generator", err);
+    bool critic = inline_file(arena, gan, "critic", err);
+    return inline_file(arena, root, "data", err) && model && generator && critic;
 }
 
-/* "a.b" as a JSON path that `assignment` sets: does it replace `key` itself? */
-static bool sets_whole(const char *assignment, const char *key)
+/* Does the assignment replace what may be the path of a file, or what holds such paths, as a whole? */
+static bool sets_file(const char *assignment)
 {
-    size_t length = strlen(key);
-    return !strncmp(assignment, key, length) && assignment[length] == '=';
+    static const char *const keys[] = {"model", "data", "gan", "gan.generator", "gan.critic"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        size_t length = strlen(keys[i]);
+        if (!strncmp(assignment, keys[i], length) && assignment[length] == '=')
+            return true;
+    }
+    return false;
 }
 
 Json *config_read_json(Arena *arena, const char *path, const char *const sets[], int count, Error *err)
@@ -86,11 +95,11 @@ Json *config_read_json(Arena *arena, const char *path, const char *const sets[],
     }
     bool fine = true;
     for (int i = 0; i < count; i++) /* first what replaces a file by another */
-        if (sets_whole(sets[i], "model") || sets_whole(sets[i], "data"))
+        if (sets_file(sets[i]))
             fine = json_set(arena, root, sets[i], err) && fine;
     fine = fine && inline_files(arena, root, err);
     for (int i = 0; fine && i < count; i++)
-        if (!sets_whole(sets[i], "model") && !sets_whole(sets[i], "data"))
+        if (!sets_file(sets[i]))
             fine = json_set(arena, root, sets[i], err) && fine;
     return fine ? root : NULL;
 }
@@ -106,6 +115,11 @@ static bool read_train(Arena *arena, Json *object, TrainOptions *options, Error 
     if (options->batch_size > 1 << 24)
         return error_at(err, json_member(object, "batch_size"), "a batch of %lld samples is too large", (long long)options->batch_size);
     return true;
+}
+
+size_t config_optimizer_bytes(const Config *config)
+{
+    return optimizer_bytes(config->optimizer) + (config->gan ? optimizer_bytes(config->gan->generator_optimizer) : 0);
 }
 
 int64_t config_micro_batches(const Config *config)
@@ -128,8 +142,11 @@ static bool count_steps(Config *config, const Json *train, Error *err)
                  config->data.training.samples, (long long)config->train.batch_size);
         return false;
     }
-    config->steps_per_epoch = (micro + config->train.accumulate - 1) / config->train.accumulate;
-    if (config->train.epochs)
+    int64_t in_step = config->gan ? config->gan->critic_steps : config->train.accumulate;
+    config->steps_per_epoch = (micro + in_step - 1) / in_step;
+    if (config->train.epochs && config->gan) /* its steps do not end with an epoch */
+        config->train.steps = (config->train.epochs * micro + in_step - 1) / in_step;
+    else if (config->train.epochs)
         config->train.steps = config->train.epochs * config->steps_per_epoch;
     return true;
 }
@@ -188,6 +205,30 @@ static bool is_a_file_name(const char *name)
     return *name && strlen(name) <= 100 && !strpbrk(name, "/\\\n") && name[0] != '.';
 }
 
+/* What is trained: a model with a loss, or a GAN. */
+static bool check_kind(const RootOptions *root, const Json *json, Error *err)
+{
+    if (root->gan && root->model)
+        return error_at(err, root->model, "the config has both `model` and `gan`; one of them is trained");
+    if (root->gan && root->loss) {
+        error_at(err, root->loss, "a GAN has no `loss` but gan.loss");
+        return error_hint(err, "\"wasserstein\" or \"standard\"");
+    }
+    if (!root->gan && !root->model)
+        error_at(err, json, "the config needs `model` (an object or the path of a file)");
+    return root->gan || root->loss || error_at(err, json, "the config needs `loss` (a name or an object)");
+}
+
+/* How a model learns. Without a model there are no weights, but the options are read all the same: their mistakes belong in this
+ * report. */
+static void read_loss_and_optimizer(Config *config, Arena *arena, const RootOptions *root, Error *err)
+{
+    const Model *model = config->model;
+    if (root->loss)
+        config->loss = loss_read(arena, root->loss, err);
+    config->optimizer = optimizer_new(arena, root->optimizer, model ? model->parameter : NULL, model ? model->parameters : 0, err);
+}
+
 Config *config_read(Arena *arena, const char *path, const char *const sets[], int count, Error *err)
 {
     Json *json = config_read_json(arena, path, sets, count, err);
@@ -207,24 +248,26 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
     if (!is_a_file_name(config->name))
         error_at(err, json_member(json, "name"), "`%s` cannot be a run's name: it becomes a folder", config->name);
     bool has_train = root.train && read_train(arena, root.train, &config->train, err);
-    if (root.model)
+    if (!check_kind(&root, json, err))
+        root.gan = root.model ? NULL : root.gan;
+    if (root.gan)
+        gan_read(arena, config, root.gan, root.optimizer, err);
+    else if (root.model)
         config->model = model_read(arena, root.model, err);
     bool has_data = root.data && dataset_read(arena, root.data, config->seed, &config->data, err);
-    if (root.loss)
-        config->loss = loss_read(arena, root.loss, err);
-    /* Without a model there are no weights, but the options are read all the same: their mistakes belong in this report. */
+    if (!root.gan)
+        read_loss_and_optimizer(config, arena, &root, err);
     int weights = config->model ? config->model->parameters : 0;
-    config->optimizer = optimizer_new(arena, root.optimizer, config->model ? config->model->parameter : NULL, weights, err);
     if (root.clip && root.clip->type != JSON_NULL)
         config->clip = clip_new(arena, root.clip, weights, err);
     if (config->model)
         config->hooks = hooks_read(arena, root.hooks, config->model, err);
     bool has_penalty = penalty_read(arena, root.penalty, &config->penalty, err) && config->penalty;
-    if (has_penalty && has_data)
+    if (has_penalty && has_data && !config->gan)
         penalty_check(config->penalty, &config->data.training, root.penalty, err);
     Arena *scratch = arena_new(arena);
     if (config->model && has_data && config->loss)
-        check_parts(config, &root, scratch, err);
+        config->gan ? gan_check(config, json, scratch, err) : check_parts(config, &root, scratch, err);
     if (has_data && has_train && count_steps(config, root.train, err) && config->optimizer)
         config->schedule = schedule_new(arena, root.schedule, optimizer_base_lr(config->optimizer), config->train.steps, err);
     if (!error_count(err) && config->model) {

@@ -30,17 +30,20 @@ typedef struct TrainOptions {
     int nonfinite;      /* NonfinitePolicy */
 } TrainOptions;
 
+typedef struct Gan Gan; /* gan_config.h */
+
 typedef struct Config {
     Json *json;          /* complete after reading: every default filled in, model and data inlined */
     const char *path;
     const char *name;
     uint64_t seed;
     const char *weights; /* file to start from, or NULL */
-    Model *model;        /* initialised, or loaded */
+    Model *model;        /* initialised, or loaded; of a GAN: both nets */
+    Gan *gan;            /* NULL: a model learns from targets */
     DataSplit data;
     Targets targets;
     Loss *loss;
-    Optimizer *optimizer;
+    Optimizer *optimizer; /* of a GAN: the critic's */
     Schedule *schedule;
     Clip *clip;          /* NULL: none */
     HookSet *hooks;
@@ -56,6 +59,9 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
 
 /* The JSON of a config: model and data inlined, assignments made, nothing checked yet. */
 Json *config_read_json(Arena *arena, const char *path, const char *const sets[], int count, Error *err);
+
+/* Bytes of the state of all optimizers. */
+size_t config_optimizer_bytes(const Config *config);
 
 /* Micro-batches of an epoch, and the number of samples in micro-batch `index` of it. */
 int64_t config_micro_batches(const Config *config);

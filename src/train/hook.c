@@ -49,6 +49,7 @@ typedef struct TargetNodes {
 
 struct StepHooks {
     HookSet *hooks;
+    const char *net; /* layers that are seen: their paths begin so */
     Variant variant;
     TargetNodes *nodes; /* of each target */
 };
@@ -229,19 +230,21 @@ static Node *difference_of(const Target *target, Node *const *state)
     return op_sum(op_one_minus(op_equal(state[0], state[target->states - 1])));
 }
 
-StepHooks *step_hooks_new(HookSet *hooks, Variant variant, Arena *arena)
+StepHooks *step_hooks_new(HookSet *hooks, const char *net, Variant variant, Arena *arena)
 {
     StepHooks *step = ARENA_NEW(arena, StepHooks);
-    *step = (StepHooks){.hooks = hooks, .variant = variant, .nodes = ARENA_ARRAY(arena, TargetNodes, hooks->count)};
+    *step = (StepHooks){.hooks = hooks, .net = net, .variant = variant, .nodes = ARENA_ARRAY(arena, TargetNodes, hooks->count)};
     return step;
 }
 
 static Node *build_target(StepHooks *step, int index, Node *first)
 {
     Target *target = &step->hooks->target[index];
-    TargetNodes *nodes = &step->nodes[index];
+    TargetNodes unseen = {0}, *nodes = strncmp(target->on, step->net, strlen(step->net)) ? &unseen : &step->nodes[index];
     nodes->state = ARENA_ARRAY(first->graph->arena, Node *, target->states);
     Node *last = build_states(target, nodes->state, first);
+    if (nodes == &unseen)
+        return last;
     nodes->difference = difference_of(target, nodes->state);
     for (int s = 0; s < target->states; s++)
         if (target->is_watched[s])

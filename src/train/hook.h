@@ -34,7 +34,8 @@ bool hooks_are_empty(const HookSet *hooks);
 
 /* The hooks on layers, as part of one training graph. */
 typedef struct StepHooks StepHooks;
-StepHooks *step_hooks_new(HookSet *hooks, Variant variant, Arena *arena);
+/* They change values in every layer, but only those in layers whose path begins with `net` ("" for all) are seen and reported. */
+StepHooks *step_hooks_new(HookSet *hooks, const char *net, Variant variant, Arena *arena);
 /* A LayerHook whose context is the StepHooks. */
 Node *step_hooks_on_output(void *context, const Layer *layer, Node *y);
 /* Appends the nodes that must be readable after a run to roots[*count]; at most step_hooks_root_limit of them. */

@@ -27,6 +27,10 @@ typedef struct StepReport {
     double loss, lr, grad_norm, clipped_norm, scale, seconds;
     bool skipped;
     int64_t samples;
+    double penalty, penalty_norm; /* its share of the loss; the mean norm that it is of */
+    bool has_penalty;
+    double generator_loss;        /* of a GAN, whose loss is the critic's; norms are over the last gradients of both nets */
+    bool has_generator_loss;
 } StepReport;
 
 typedef struct EvalReport {
@@ -54,7 +58,9 @@ typedef struct Observer {
     /* A hook saw a tensor; a hook wants one kept. */
     bool (*hooked)(void *context, const HookReport *report, Error *err);
     HookSave *save;
-    /* The step is done; `clip` is NULL when nothing is clipped. */
+    /* The gradients of a net were clipped, and its weights updated by them. */
+    bool (*clipped)(void *context, int64_t step, const ModelNet *net, const ClipResult *clip, Error *err);
+    /* The step is done; `clip` is of its last update, NULL when nothing is clipped. */
     bool (*stepped)(void *context, const StepReport *report, bool measured, const ClipResult *clip, Error *err);
     bool (*evaluated)(void *context, const EvalReport *report, Error *err);
 } Observer;

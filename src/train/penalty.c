@@ -65,14 +65,15 @@ PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *gr
     PenaltyNodes p = {.factor = graph_input(graph, "penalty factor", SHAPE_SCALAR)};
     Node *x = nodes->input, *output = nodes->output, *slope;
     if (penalty->at == PENALTY_AT_INTERPOLATE) {
-        x = p.input = graph_input(graph, "interpolates", shape_prepend(rows, model->input));
-        output = model_build_with(model, graph, &(ModelBuildOptions){.batch = rows, .training = true, .input = x, .first = nodes}).output;
+        x = p.input = graph_input(graph, "interpolates", shape_prepend(rows, shape_rest(nodes->input->shape)));
+        output = model_build_with(model, graph, &(ModelBuildOptions){.batch = rows, .training = true, .input = x, .first = nodes, .first_net = nodes->first_net}).output;
     }
     graph_gradient(op_sum(output), NULL, &x, 1, NULL, 0, &slope);
     if (!slope) /* the output does not depend on the input */
         slope = op_zeros_like(x);
     Node *flat = op_reshape(slope, SHAPE(rows, (int)(shape_count(x->shape) / (size_t)rows)));
     Node *norm = root_of(op_sum_last(op_square(flat)));
+    p.norm_sum = op_sum(norm);
     p.sum = op_sum(op_square(op_shift(norm, -penalty->target)));
     p.value = op_mul(p.sum, p.factor);
     return p;

@@ -26,6 +26,7 @@ typedef struct PenaltyNodes {
     Node *factor; /* input, a scalar: weight / rows of the whole group */
     Node *sum;    /* of (norm - target)^2 over the rows */
     Node *value;  /* sum * factor */
+    Node *norm_sum; /* of norm over the rows */
 } PenaltyNodes;
 /* Rows that a batch adds: its samples, or one pair for every two of them. */
 int penalty_rows(const Penalty *penalty, int batch);

@@ -27,37 +27,44 @@ static void separate_gradients(Graph *graph, Node *grad[], int count)
 static void differentiate(StepGraph *g, const Config *config, Graph *graph, const Observer *observer)
 {
     const Model *model = config->model;
-    int leaves = observer && observer->wants_leaf_gradients ? model->leaves : 0, weights = model->parameters, trainable = 0;
+    const ModelNet *net = g->net;
+    int leaves = observer && observer->wants_leaf_gradients ? net->leaves : 0, weights = net->parameters, trainable = 0;
     Node **wrt = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
     Node **grad = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
     Node **learned = ARENA_ARRAY(graph->arena, Node *, weights);
+    Node **weight_grad = ARENA_ARRAY(graph->arena, Node *, model->parameters), **leaf_grad = ARENA_ARRAY(graph->arena, Node *, model->leaves);
     for (int i = 0; i < weights; i++) {
-        wrt[i] = g->model.state[model->parameter[i]->index];
-        if (!model->parameter[i]->frozen && wrt[i])
+        Parameter *p = model->parameter[net->parameter + i];
+        wrt[i] = g->model.state[p->index];
+        if (!p->frozen && wrt[i])
             learned[trainable++] = wrt[i];
         if (!wrt[i]) /* nothing reads it in this mode */
-            wrt[i] = graph_parameter(graph, model->parameter[i]);
+            wrt[i] = graph_parameter(graph, p);
     }
     for (int i = 0; i < leaves; i++)
-        wrt[weights + i] = g->model.leaf[i];
+        wrt[weights + i] = g->model.leaf[net->leaf + i];
     graph_gradient(g->objective, NULL, wrt, weights + leaves, learned, trainable, grad);
     for (int i = 0; i < weights; i++)
-        if (model->parameter[i]->frozen)
-            grad[i] = NULL;
-    separate_gradients(graph, grad, weights);
-    Node **none = ARENA_ARRAY(graph->arena, Node *, model->leaves);
-    g->view.grad = grad;
-    g->view.leaf_grad = leaves ? grad + weights : none;
+        if (!model->parameter[net->parameter + i]->frozen)
+            weight_grad[net->parameter + i] = grad[i];
+    for (int i = 0; i < leaves; i++)
+        leaf_grad[net->leaf + i] = grad[weights + i];
+    separate_gradients(graph, weight_grad, model->parameters);
+    g->view.grad = weight_grad;
+    g->view.leaf_grad = leaf_grad;
 }
 
 /* The plan, from what must be readable after a run. */
 static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
 {
     int weights = config->model->parameters, roots = 0;
-    Node **root = ARENA_ARRAY(arena, Node *, weights + 3 + (g->hooks ? step_hooks_root_limit(config->hooks) : 0));
-    root[roots++] = g->loss.sum;
-    if (g->penalty.sum)
+    Node **root = ARENA_ARRAY(arena, Node *, weights + 4 + (g->hooks ? step_hooks_root_limit(config->hooks) : 0));
+    if (g->loss.sum)
+        root[roots++] = g->loss.sum;
+    if (g->penalty.sum) {
         root[roots++] = g->penalty.sum;
+        root[roots++] = g->penalty.norm_sum;
+    }
     if (!g->view.grad)
         root[roots++] = g->model.output;
     for (int i = 0; g->view.grad && i < weights; i++)
@@ -76,13 +83,16 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
     if (!g->workspace)
         return false;
     g->input = workspace_value(g->workspace, g->model.input);
-    g->target = workspace_value(g->workspace, g->loss.target);
-    g->factor = workspace_value(g->workspace, g->loss.factor);
-    g->sum = workspace_value(g->workspace, g->loss.sum);
+    if (g->loss.sum) {
+        g->target = workspace_value(g->workspace, g->loss.target);
+        g->factor = workspace_value(g->workspace, g->loss.factor);
+        g->sum = workspace_value(g->workspace, g->loss.sum);
+    }
     g->output = workspace_value(g->workspace, g->model.output);
     g->interpolates = g->penalty.input ? workspace_value(g->workspace, g->penalty.input) : NULL;
     g->penalty_factor = g->penalty.sum ? workspace_value(g->workspace, g->penalty.factor) : NULL;
     g->penalty_sum = g->penalty.sum ? workspace_value(g->workspace, g->penalty.sum) : NULL;
+    g->penalty_norm_sum = g->penalty.sum ? workspace_value(g->workspace, g->penalty.norm_sum) : NULL;
     g->gradient = ARENA_ARRAY(arena, float *, weights);
     for (int i = 0; g->view.grad && i < weights; i++)
         if (g->view.grad[i])
@@ -91,35 +101,44 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
     return true;
 }
 
-static StepGraph *begin(Arena *arena, const Config *config, int batch, Variant variant, bool training, Graph *graph)
+/* Builds `net` and, unless it is to be alone, what stands behind it. */
+static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch, Variant variant, bool training, Graph *graph)
 {
     StepGraph *g = ARENA_NEW(arena, StepGraph);
+    const Model *model = config->model;
+    Node **leaf = ARENA_ARRAY(arena, Node *, model->leaves);
+    g->net = net;
     g->batch = batch;
-    g->hooks = hooks_are_empty(config->hooks) ? NULL : step_hooks_new(config->hooks, variant, arena);
-    g->model = model_build_with(config->model, graph, &(ModelBuildOptions){.batch = batch,
-                                                                           .training = training,
-                                                                           .on_output = g->hooks ? step_hooks_on_output : NULL,
-                                                                           .context = g->hooks,
-                                                                           .recompute_leaves = training ? config->recompute_leaves : 0,
-                                                                           .recompute_group = config->recompute_group});
-    g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
+    g->hooks = hooks_are_empty(config->hooks) ? NULL : step_hooks_new(config->hooks, net->name, variant, arena);
+    g->model = model_build_with(model, graph, &(ModelBuildOptions){.batch = batch,
+                                                                   .training = training,
+                                                                   .on_output = g->hooks ? step_hooks_on_output : NULL,
+                                                                   .context = g->hooks,
+                                                                   .first_net = (int)(net - model->net),
+                                                                   .nets = alone ? 1 : 0,
+                                                                   .recompute_leaves = training ? config->recompute_leaves : 0,
+                                                                   .recompute_group = config->recompute_group});
+    for (int i = net->leaf; i < net->leaf + net->leaves; i++)
+        leaf[i] = g->model.leaf[i];
     g->view = (TrainGraph){
         .graph = graph,
         .batch = batch,
         .variant = variant,
-        .leaf = g->model.leaf,
-        .leaves = config->model->leaves,
-        .parameters = config->model->parameters,
+        .leaf = leaf,
+        .leaves = model->leaves,
+        .parameters = model->parameters,
     };
     return g;
 }
 
-static StepGraph *begin_training(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Graph *graph)
+static StepGraph *begin_training(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, const Observer *observer,
+                                 Graph *graph)
 {
-    StepGraph *g = begin(arena, config, batch, variant, true, graph);
+    StepGraph *g = begin(arena, config, net, false, batch, variant, true, graph);
+    g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     g->is_measured = observer != NULL;
     g->objective = g->loss.value;
-    if (config->penalty) {
+    if (config->penalty && net == &config->model->net[config->model->nets - 1]) {
         g->penalty = penalty_build(config->penalty, config->model, graph, &g->model, batch);
         g->objective = op_add(g->objective, g->penalty.value);
     }
@@ -132,7 +151,7 @@ static size_t workspace_bytes(const Config *config, int batch, Variant variant, 
 {
     Arena *scratch = arena_new(NULL);
     Graph *graph = graph_new(scratch);
-    StepGraph *g = begin_training(scratch, config, batch, variant, observer, graph);
+    StepGraph *g = begin_training(scratch, config, config->model->net, batch, variant, observer, graph);
     const Plan *plan = make_plan(g, config, graph, scratch, err);
     size_t bytes = plan ? plan_bytes(plan) : 0;
     arena_free(scratch);
@@ -180,18 +199,27 @@ bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Ob
     return true;
 }
 
-StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Error *err)
+StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, const Observer *observer,
+                          Error *err)
 {
     Graph *graph = graph_new(arena);
-    StepGraph *g = begin_training(arena, config, batch, variant, observer, graph);
+    StepGraph *g = begin_training(arena, config, net, batch, variant, observer, graph);
     if (observer && observer->attach && !graph->error)
         observer->attach(observer->context, &g->view);
+    return compile(g, config, graph, arena, err) ? g : NULL;
+}
+
+StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, Error *err)
+{
+    Graph *graph = graph_new(arena);
+    StepGraph *g = begin(arena, config, net, true, batch, variant, true, graph);
     return compile(g, config, graph, arena, err) ? g : NULL;
 }
 
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err)
 {
     Graph *graph = graph_new(arena);
-    StepGraph *g = begin(arena, config, batch, variant, false, graph);
+    StepGraph *g = begin(arena, config, config->model->net, false, batch, variant, false, graph);
+    g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     return compile(g, config, graph, arena, err) ? g : NULL;
 }

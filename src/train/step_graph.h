@@ -6,6 +6,7 @@
 #include "train/observer.h"
 
 typedef struct StepGraph {
+    const ModelNet *net; /* the one that learns */
     int batch;
     bool is_measured;
     ModelNodes model;
@@ -19,16 +20,19 @@ typedef struct StepGraph {
     float *input, *target, *factor; /* to be written before a run; NULL where the graph does not read it */
     const float *sum;               /* of the loss's terms */
     float *interpolates, *penalty_factor;
-    const float *penalty_sum;
-    const float *output;            /* evaluation only */
+    const float *penalty_sum, *penalty_norm_sum;
+    const float *output;            /* without gradient only */
     float **gradient;               /* of each weight; NULL where it has none */
 } StepGraph;
 
-/* With an observer the graph is measured: the observer attaches its taps. */
-StepGraph *step_graph_new(Arena *arena, const Config *config, int batch, Variant variant, const Observer *observer, Error *err);
+/* The gradient of the weights of `net`, which learns through the nets behind it; a penalty is of the last net. With an observer the
+ * graph is measured: the observer attaches its taps, and sees the layers and weights of this net alone. */
+StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, const Observer *observer, Error *err);
 /* Chooses what to recompute so that the workspace of a training step of `batch` samples stays below train.memory_limit: as few
  * leading layers as will do. Does nothing without a limit; an error names what can be reached. */
 bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Observer *observer, Error *err);
+/* The output of `net` alone, as in training: forward only, without loss. */
+StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, Error *err);
 /* Forward only, in evaluation mode. */
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
 

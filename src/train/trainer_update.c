@@ -1,0 +1,224 @@
+/* One update: the gradients of a net's weights are hooked, measured and clipped, and the weights change. */
+#include <math.h>
+#include <string.h>
+
+#include "tensor/statistics.h"
+#include "train/trainer_internal.h"
+
+/* Copies buffers (running statistics) aside, or back where an update is not made. */
+static void keep_buffers(Trainer *t, bool back)
+{
+    float *at = t->buffers;
+    for (int i = 0; t->buffer_count && i < t->config->model->states; i++) {
+        Parameter *p = t->config->model->state[i];
+        if (p->kind != PARAMETER_BUFFER)
+            continue;
+        size_t count = shape_count(p->shape);
+        memcpy(back ? p->data : at, back ? at : p->data, sizeof(float) * count);
+        at += count;
+    }
+}
+
+static void count_batch(const Model *model, int by)
+{
+    for (int i = 0; i < model->states; i++)
+        model->state[i]->counter += model->state[i]->kind == PARAMETER_COUNTER ? by : 0;
+}
+
+void trainer_run_graph(Trainer *t, const StepGraph *g, const Share *share, bool measured, StepReport *report)
+{
+    if (g->factor)
+        *g->factor = (float)share->loss;
+    if (g->penalty_factor)
+        *g->penalty_factor = (float)share->penalty;
+    workspace_context(g->workspace)->step = t->runs++;
+    plan_run(g->plan, g->workspace, t->threads);
+    report->loss += (double)*g->sum * share->loss;
+    if (g->penalty_sum) {
+        double penalty = (double)*g->penalty_sum * share->penalty;
+        report->loss += penalty;
+        report->penalty += penalty;
+        report->penalty_norm += (double)*g->penalty_norm_sum / (double)share->rows;
+        report->has_penalty = true;
+    }
+    count_batch(t->config->model, 1);
+    if (measured && t->observer->ran)
+        t->observer->ran(t->observer->context, &g->view);
+}
+
+static double total_norm(const Trainer *t)
+{
+    double total = 0;
+    for (int i = 0; i < t->config->model->parameters; i++)
+        total += t->gradient[i] ? t->square[i] : 0;
+    return sqrt(total);
+}
+
+/* What a pass over the net's weights does with one of them. */
+typedef void WeightWork(Trainer *t, int index);
+
+typedef struct Pass {
+    Trainer *trainer;
+    WeightWork *work;
+    size_t total;
+} Pass;
+
+/* Weights are dealt to threads in order, by where their middle falls. Each is done by one thread, so the bits stay the same. */
+static void pass_work(void *context, int thread, int threads)
+{
+    const Pass *pass = context;
+    const Model *model = pass->trainer->config->model;
+    const ModelNet *net = pass->trainer->net;
+    size_t before = 0;
+    for (int i = net->parameter; i < net->parameter + net->parameters; i++) {
+        size_t count = shape_count(model->parameter[i]->shape);
+        size_t owner = (before + count / 2) * (size_t)threads / (pass->total + 1);
+        if ((int)owner == thread)
+            pass->work(pass->trainer, i);
+        before += count;
+    }
+}
+
+static void over_weights(Trainer *t, WeightWork *work)
+{
+    enum { WORTH_THREADS = 100000 };
+    Pass pass = {.trainer = t, .work = work};
+    for (int i = t->net->parameter; i < t->net->parameter + t->net->parameters; i++)
+        pass.total += shape_count(t->config->model->parameter[i]->shape);
+    if (t->threads && threads_count(t->threads) > 1 && pass.total >= WORTH_THREADS)
+        threads_run(t->threads, pass_work, &pass);
+    else
+        pass_work(&pass, 0, 1);
+}
+
+static void square_weight(Trainer *t, int i)
+{
+    size_t count = shape_count(t->config->model->parameter[i]->shape);
+    t->square[i] = t->gradient[i] ? statistics_square_sum(t->variant, t->gradient[i], NULL, count) : 0;
+}
+
+static void measure_weight(Trainer *t, int i)
+{
+    size_t count = shape_count(t->config->model->parameter[i]->shape);
+    t->square[i] = t->observer->gradient(t->observer->context, i, t->gradient[i], t->gradient[i] ? count : 0);
+}
+
+double trainer_gradient_norm(Trainer *t)
+{
+    over_weights(t, square_weight);
+    return total_norm(t);
+}
+
+static HookSave *saver(const Trainer *t)
+{
+    return t->observer && t->is_reported ? t->observer->save : NULL;
+}
+
+static void *observer_context(const Trainer *t)
+{
+    return t->observer ? t->observer->context : NULL;
+}
+
+void trainer_begin_update(Trainer *t)
+{
+    keep_buffers(t, false);
+    if (!hooks_are_empty(t->config->hooks))
+        hooks_begin(t->config->hooks);
+}
+
+bool trainer_show_hooks(Trainer *t, const StepGraph *g, int64_t micro, Error *err)
+{
+    return !g->hooks ||
+           hooks_ran(t->config->hooks, g->hooks, g->workspace, t->step + 1, micro, saver(t), observer_context(t), err);
+}
+
+/* Hooks on the gradients of the whole group, then the reports of all hooks. */
+static bool apply_hooks(Trainer *t, Error *err)
+{
+    HookSet *hooks = t->config->hooks;
+    HookReport report;
+    for (int i = 0; i < t->config->model->parameters; i++)
+        if (t->gradient[i] && !hooks_on_gradient(hooks, i, t->gradient[i], t->step + 1, saver(t), observer_context(t), err))
+            return false;
+    bool is_told = t->is_reported && t->observer && t->observer->hooked;
+    for (int i = 0; is_told && hooks_report(hooks, t->step + 1, i, &report); i++)
+        if (!t->observer->hooked(t->observer->context, &report, err))
+            return false;
+    return true;
+}
+
+static bool is_taken(const Trainer *t, double loss, double norm)
+{
+    return t->config->train.nonfinite == NONFINITE_CONTINUE || (isfinite(loss) && isfinite(norm));
+}
+
+static const ClipResult *clip_gradients(Trainer *t, StepReport *report)
+{
+    report->clipped_norm = report->grad_norm;
+    if (!t->config->clip)
+        return NULL;
+    const ClipResult *clip = clip_apply(t->config->clip, t->config->model->parameter, t->gradient, t->square);
+    report->clipped_norm = clip->clipped_norm;
+    return clip;
+}
+
+/* The factor that clipping by norm left for the optimizer, and whether the update is measured, stand in the trainer. */
+static void update_weight(Trainer *t, int i)
+{
+    if (!t->gradient[i])
+        return;
+    double coefficient = t->clip ? t->clip->factor[i] : 1;
+    optimizer_update(t->optimizer, i - t->net->parameter, t->gradient[i], coefficient,
+                     t->measures_updates ? &t->update[i] : NULL);
+}
+
+/* What update_weight would have measured, had the step been taken with nothing to add. */
+static void leave_weight(Trainer *t, int i)
+{
+    const Parameter *p = t->config->model->parameter[i];
+    t->update[i] = (UpdateStatistics){.weight_square = statistics_square_sum(t->variant, p->data, NULL, shape_count(p->shape))};
+}
+
+bool trainer_update(Trainer *t, int64_t micro_batches, bool measured, StepReport *report, Error *err)
+{
+    const Config *config = t->config;
+    const bool has_hooks = !hooks_are_empty(config->hooks);
+    if (has_hooks && !apply_hooks(t, err))
+        return false;
+    over_weights(t, measured && t->observer->gradient ? measure_weight : square_weight);
+    report->grad_norm = total_norm(t);
+    report->lr = schedule_rate(config->schedule, t->step);
+    t->clip = clip_gradients(t, report);
+    const bool is_hooked = has_hooks && hooks_stop(config->hooks);
+    report->skipped = is_hooked || !is_taken(t, report->loss, report->grad_norm);
+    t->is_stopped = is_hooked || (report->skipped && config->train.nonfinite == NONFINITE_STOP);
+    t->measures_updates = measured && t->observer->wants_updates;
+    if (report->skipped) {
+        keep_buffers(t, true);
+        count_batch(config->model, (int)-micro_batches);
+        if (t->measures_updates)
+            over_weights(t, leave_weight);
+        return true;
+    }
+    optimizer_start_step(t->optimizer, config->schedule, t->step);
+    over_weights(t, update_weight);
+    return !t->clip || !t->is_reported || !t->observer || !t->observer->clipped ||
+           t->observer->clipped(t->observer->context, t->step + 1, t->net, t->clip, err);
+}
+
+static bool tell_observer(Trainer *t, const StepReport *report, bool measured, Error *err)
+{
+    const Observer *observer = t->observer;
+    for (int i = 0; measured && observer->updated && i < t->config->model->parameters; i++)
+        observer->updated(observer->context, i, t->gradient[i] ? &t->update[i] : NULL);
+    return !observer || !observer->stepped || observer->stepped(observer->context, report, measured, t->clip, err);
+}
+
+TrainStatus trainer_end_step(Trainer *t, StepReport *report, bool measured, Error *err)
+{
+    t->step++;
+    report->seconds = trainer_seconds(t);
+    if (!tell_observer(t, report, measured, err))
+        return TRAIN_FAILED;
+    return t->is_stopped ? TRAIN_DIVERGED : TRAIN_COMPLETED;
+}
