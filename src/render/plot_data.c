@@ -11,6 +11,7 @@ typedef struct Gathering {
     PlotData *data;
     const char *const *parameter_names, *const *layer_names;
     double *row; /* as long as the longest list */
+    bool is_hooked; /* a hook has changed something in the step whose own event is still to come */
 } Gathering;
 
 static void matrix_add(Gathering *in, PlotMatrix *matrix, bool by_layer, int64_t step)
@@ -126,6 +127,8 @@ static void gather_step(Gathering *in, const RunEvent *event)
     bool has_both = isfinite(step.grad_norm) && isfinite(step.clipped_norm) && step.grad_norm > 0;
     row[STEP_CLIP_COEFFICIENT] = has_both ? step.clipped_norm / step.grad_norm : run_missing();
     row[STEP_GENERATOR_LOSS] = run_event_number(event, "generator_loss");
+    row[STEP_HOOKED] = in->is_hooked ? 1 : run_missing();
+    in->is_hooked = false;
     series_add(in->data->steps, event->step, row);
     in->data->step_count++;
 }
@@ -177,6 +180,9 @@ static void gather(Gathering *in, const RunEvent *event)
         break;
     case RUN_EVENT_PENALTY:
         gather_penalty(in, event);
+        break;
+    case RUN_EVENT_HOOK:
+        in->is_hooked |= run_event_field(event, "changed") && run_event_field(event, "changed")->number == 1;
         break;
     case RUN_EVENT_EVAL:
         gather_eval(in, event);
@@ -240,7 +246,7 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
     for (int i = 0; i < run->layer_count; i++)
         layers[i] = run->layers[i].name;
     int longest = run->parameter_count > run->layer_count ? run->parameter_count : run->layer_count;
-    Gathering in = {arena, data, parameters, layers, ARENA_ARRAY(arena, double, longest + 1)};
+    Gathering in = {.arena = arena, .data = data, .parameter_names = parameters, .layer_names = layers, .row = ARENA_ARRAY(arena, double, longest + 1)};
 
     for (;;) {
         RunEvent event;

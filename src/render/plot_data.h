@@ -12,8 +12,8 @@
 #include "render/quantile.h"
 #include "render/series.h"
 
-/* Rows of `steps`. CLIP_COEFFICIENT is clipped_norm / grad_norm. */
-enum { STEP_LOSS, STEP_GRAD_NORM, STEP_CLIPPED_NORM, STEP_CLIP_COEFFICIENT, STEP_GENERATOR_LOSS, STEP_ROWS };
+/* Rows of `steps`. CLIP_COEFFICIENT is clipped_norm / grad_norm; HOOKED is 1 where a hook changed something, else missing. */
+enum { STEP_LOSS, STEP_GRAD_NORM, STEP_CLIPPED_NORM, STEP_CLIP_COEFFICIENT, STEP_GENERATOR_LOSS, STEP_HOOKED, STEP_ROWS };
 enum { EVAL_LOSS, EVAL_ACCURACY, EVAL_ROWS };
 enum { PENALTY_NORM, PENALTY_VALUE, PENALTY_ROWS };
 

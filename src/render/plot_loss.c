@@ -4,6 +4,8 @@
 #include "render/plot_curve.h"
 #include "render/plot_output.h"
 
+enum { HOOK_COLOUR = 0xcc79a7 }; /* Okabe and Ito's reddish purple */
+
 static bool has_data(const PlotData *data)
 {
     return series_columns(data->steps) > 0;
@@ -60,6 +62,10 @@ static void draw_norms(Text *script, const PlotData *data)
     plot_script_steps(script, data->steps, true);
     plot_curve_data(script, "norm", data->steps, STEP_GRAD_NORM, range.is_log);
     plot_curve_data(script, "clipped", data->steps, STEP_CLIPPED_NORM, range.is_log);
+    if (plot_curve_has_values(data->steps, STEP_HOOKED)) {
+        plot_curve_data(script, "hooked", data->steps, STEP_HOOKED, false);
+        text_add(script, "set y2range [0:1]\n");
+    }
     plot_curve_nonfinite(script, data->steps, STEP_GRAD_NORM);
     text_add(script, "plot ");
     plot_curve_draw(script, "norm", data->steps, CURVE_FULL, palette_line(2),
@@ -71,6 +77,9 @@ static void draw_norms(Text *script, const PlotData *data)
     if (has_threshold)
         text_printf(script, ", %.17g with lines dashtype 2 linewidth 1.2 linecolor rgb '#222222' title 'max_norm %g'",
                     data->max_norm, data->max_norm);
+    if (plot_curve_has_values(data->steps, STEP_HOOKED)) /* a row of marks along the lower edge, on an axis of its own */
+        text_printf(script, ", $hooked using 1:(0.03) axes x1y2 with points pointtype 9 pointsize 0.5 linecolor rgb '#%06x' title 'changed by a hook'",
+                    (unsigned)HOOK_COLOUR);
     text_add(script, "\n");
 }
 
