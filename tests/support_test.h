@@ -11,11 +11,11 @@
 #include <cmocka.h>
 
 /* Fails unless |actual - expected| <= tolerance; NaN is near nothing. */
-#define assert_near(actual, expected, tolerance)                                                                       \
-    do {                                                                                                               \
-        double actual_ = (double)(actual), expected_ = (double)(expected);                                             \
-        if (!(actual_ - expected_ <= (tolerance) && expected_ - actual_ <= (tolerance)))                               \
-            fail_msg("%s is %.17g, expected %.17g", #actual, actual_, expected_);                                      \
+#define assert_near(actual, expected, tolerance)                                                                               \
+    do {                                                                                                                       \
+        double actual_ = (double)(actual), expected_ = (double)(expected);                                                     \
+        if (!(actual_ - expected_ <= (tolerance) && expected_ - actual_ <= (tolerance)))                                       \
+            fail_msg("%s is %.17g, expected %.17g", #actual, actual_, expected_);                                              \
     } while (0)
 
 /* The folder of the test data, from the repository's root where the tests run. */

@@ -265,8 +265,10 @@ static void a_second_text_shares_the_vocabulary(void **state)
     assert_memory_equal(data.validation.inputs, data.training.inputs, 16 * sizeof(float));
     assert_int_equal(data.validation.tokens, data.training.tokens);
     assert_refused(state, TEXT ", \"length\": 69}", "the text has 69 characters, too few");
-    assert_refused(state, TEXT ", \"length\": 8, \"validation\": {\"type\": \"text\", \"path\": \"configs/data/README.md\", \"length\": 8}}",
-                   "`, which the training data have not");
+    assert_refused(
+        state,
+        TEXT ", \"length\": 8, \"validation\": {\"type\": \"text\", \"path\": \"configs/data/README.md\", \"length\": 8}}",
+        "`, which the training data have not");
 }
 
 static void real_and_fake_samples_take_turns(void **state)

@@ -164,8 +164,10 @@ static void a_defined_function_may_have_its_own_derivative(void **state)
     (void)state;
     Arena *arena = arena_new(NULL);
     Error *err = error_new(arena);
-    const UserFunction *f =
-        expression_define(arena, expression_text(arena, "definition", "huber(t) = where(abs(t) < 1, t^2/2, abs(t) - 1/2) = grad * clamp(t, -1, 1)"), NULL, err);
+    const UserFunction *f = expression_define(
+        arena,
+        expression_text(arena, "definition", "huber(t) = where(abs(t) < 1, t^2/2, abs(t) - 1/2) = grad * clamp(t, -1, 1)"),
+        NULL, err);
     assert_non_null(f);
     Expression *e = expression_parse(arena, expression_text(arena, "expression", "huber(3*x)"), f, err);
     assert_non_null(e);
@@ -212,8 +214,10 @@ static void random_text_is_at_worst_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_and_slopes_are_right),     cmocka_unit_test(mistakes_name_their_column),
-        cmocka_unit_test(nesting_has_no_limit),            cmocka_unit_test(a_defined_function_may_have_its_own_derivative),
+        cmocka_unit_test(values_and_slopes_are_right),
+        cmocka_unit_test(mistakes_name_their_column),
+        cmocka_unit_test(nesting_has_no_limit),
+        cmocka_unit_test(a_defined_function_may_have_its_own_derivative),
         cmocka_unit_test(random_text_is_at_worst_an_error),
     };
     return cmocka_run_group_tests_name("expression", tests, NULL, NULL);

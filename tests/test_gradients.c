@@ -7,21 +7,22 @@
 
 #include "support_run.h"
 
-#define LAYERS                                                                                                         \
-    "{\"type\":\"linear\",\"out\":12},{\"type\":\"batchnorm\"},{\"type\":\"tanh\"},{\"type\":\"dropout\",\"p\":0.2},"   \
+#define LAYERS                                                                                                                 \
+    "{\"type\":\"linear\",\"out\":12},{\"type\":\"batchnorm\"},{\"type\":\"tanh\"},{\"type\":\"dropout\",\"p\":0.2},"          \
     "{\"type\":\"residual\",\"layers\":[{\"type\":\"linear\",\"out\":12},{\"type\":\"gelu\"}]},{\"type\":\"layernorm\"}"
-#define REST                                                                                                           \
-    "\"data\":{\"type\":\"moons\",\"samples\":96},\"loss\":\"cross_entropy\",\"optimizer\":{\"type\":\"adam\"},"         \
+#define REST                                                                                                                   \
+    "\"data\":{\"type\":\"moons\",\"samples\":96},\"loss\":\"cross_entropy\",\"optimizer\":{\"type\":\"adam\"},"               \
     "\"train\":{\"steps\":6,\"batch_size\":20,\"accumulate\":2},\"output\":{\"plots\":false}}"
 
 static const char *deep(Bench *bench, const char *name, const char *checkpoint)
 {
-    return bench_file(bench, name,
-                      arena_printf(bench->arena,
-                                   "{\"name\":\"deep\",\"seed\":4,\"model\":{\"input\":[2],\"layers\":[{\"type\":\"block\",\"name\":\"body\","
-                                   "\"checkpoint\":%s,\"layers\":[{\"type\":\"repeat\",\"times\":5,\"layers\":[" LAYERS
-                                   "]}]},{\"type\":\"linear\",\"out\":2}]}," REST,
-                                   checkpoint));
+    return bench_file(
+        bench, name,
+        arena_printf(bench->arena,
+                     "{\"name\":\"deep\",\"seed\":4,\"model\":{\"input\":[2],\"layers\":[{\"type\":\"block\",\"name\":\"body\","
+                     "\"checkpoint\":%s,\"layers\":[{\"type\":\"repeat\",\"times\":5,\"layers\":[" LAYERS
+                     "]}]},{\"type\":\"linear\",\"out\":2}]}," REST,
+                     checkpoint));
 }
 
 static void recomputing_layers_changes_no_bit(void **state)
@@ -31,7 +32,8 @@ static void recomputing_layers_changes_no_bit(void **state)
     static const char *const ways[] = {"true", "\"sqrt\""};
     for (int i = 0; i < 2; i++) {
         const char *name = arena_printf(bench->arena, "checkpoint-%d", i);
-        Training checkpointed = training_run(bench, deep(bench, arena_printf(bench->arena, "%s.json", name), ways[i]), NULL, 1, name);
+        Training checkpointed =
+            training_run(bench, deep(bench, arena_printf(bench->arena, "%s.json", name), ways[i]), NULL, 1, name);
         assert_same_run(bench, &plain, &checkpointed);
     }
     size_t bytes = trainer_workspace_bytes(plain.trainer);
@@ -45,7 +47,8 @@ static const char *sine(Bench *bench, const char *name, const char *loss, const 
 {
     return bench_file(bench, name,
                       arena_printf(bench->arena,
-                                   "{\"name\":\"sine\",\"seed\":3,\"model\":{\"input\":[1],\"layers\":[{\"type\":\"linear\",\"out\":8},{\"type\":\"tanh\"},"
+                                   "{\"name\":\"sine\",\"seed\":3,\"model\":{\"input\":[1],\"layers\":[{\"type\":\"linear\","
+                                   "\"out\":8},{\"type\":\"tanh\"},"
                                    "{\"type\":\"linear\",\"out\":1}]},\"data\":{\"type\":\"sine\",\"samples\":50},\"loss\":%s,"
                                    "\"train\":{\"steps\":5,\"batch_size\":8,\"accumulate\":3},\"output\":{\"plots\":false}%s}",
                                    loss, more));
@@ -56,16 +59,22 @@ static void a_loss_by_expression_has_the_gradients_of_the_built_in(void **state)
     Bench *bench = *state;
     Training built_in = training_run(bench, sine(bench, "a.json", "{\"type\":\"huber\",\"delta\":0.5}", ""), NULL, 1, "a");
     Training expression = training_run(
-        bench, sine(bench, "b.json", "{\"expr\":\"mean(where(abs(output - target) < 0.5, (output - target)^2/2, 0.5*(abs(output - target) - 0.25)))\"}", ""),
+        bench,
+        sine(bench, "b.json",
+             "{\"expr\":\"mean(where(abs(output - target) < 0.5, (output - target)^2/2, 0.5*(abs(output - target) - 0.25)))\"}",
+             ""),
         NULL, 1, "b");
-    assert_near(training_last(bench, &built_in, RUN_EVENT_STEP, "loss"), training_last(bench, &expression, RUN_EVENT_STEP, "loss"), 1e-7);
-    assert_near(training_last(bench, &built_in, RUN_EVENT_STEP, "grad_norm"), training_last(bench, &expression, RUN_EVENT_STEP, "grad_norm"), 1e-7);
+    assert_near(training_last(bench, &built_in, RUN_EVENT_STEP, "loss"),
+                training_last(bench, &expression, RUN_EVENT_STEP, "loss"), 1e-7);
+    assert_near(training_last(bench, &built_in, RUN_EVENT_STEP, "grad_norm"),
+                training_last(bench, &expression, RUN_EVENT_STEP, "grad_norm"), 1e-7);
 }
 
 static void huber_in_three_ways_has_the_same_gradients(void **state)
 {
     Bench *bench = *state;
-    static const char *const configs[] = {"configs/huber-built-in.json", "configs/huber-expression.json", "configs/huber-function.json"};
+    static const char *const configs[] = {"configs/huber-built-in.json", "configs/huber-expression.json",
+                                          "configs/huber-function.json"};
     Training run[3];
     for (int i = 0; i < 3; i++) {
         run[i] = training_run(bench, configs[i], SETS("output.plots=false"), 1, arena_printf(bench->arena, "huber-%d", i));
@@ -76,7 +85,8 @@ static void huber_in_three_ways_has_the_same_gradients(void **state)
 static void a_hook_on_a_gradient_takes_its_place_before_it_is_measured(void **state)
 {
     Bench *bench = *state;
-    const char *hook = ",\"hooks\":[{\"on\":\"linear1.*\",\"at\":\"grad\",\"do\":[\"log\",\"clamp(grad, -0.001, 0.001)\",\"stop_if_nonfinite\"]}]";
+    const char *hook = ",\"hooks\":[{\"on\":\"linear1.*\",\"at\":\"grad\",\"do\":[\"log\",\"clamp(grad, -0.001, "
+                       "0.001)\",\"stop_if_nonfinite\"]}]";
     Training run = training_run(bench, sine(bench, "hook.json", "\"mse\"", hook), NULL, 1, "hook");
     const char *hooks = training_events(bench, &run, "hook"), *gradients = training_events(bench, &run, "gradients");
     assert_non_null(strstr(hooks, "\"on\":\"linear1.weight\",\"at\":\"grad\""));
@@ -88,8 +98,10 @@ static void a_hook_on_a_gradient_takes_its_place_before_it_is_measured(void **st
 static void a_reversed_gradient_climbs(void **state)
 {
     Bench *bench = *state;
-    const char *hook = ",\"hooks\":[{\"on\":\"linear2\",\"at\":\"output_grad\",\"do\":\"-grad\"}],\"optimizer\":{\"type\":\"sgd\",\"lr\":0.1}";
-    Training down = training_run(bench, sine(bench, "down.json", "\"mse\"", ",\"optimizer\":{\"type\":\"sgd\",\"lr\":0.1}"), NULL, 1, "down");
+    const char *hook =
+        ",\"hooks\":[{\"on\":\"linear2\",\"at\":\"output_grad\",\"do\":\"-grad\"}],\"optimizer\":{\"type\":\"sgd\",\"lr\":0.1}";
+    Training down = training_run(bench, sine(bench, "down.json", "\"mse\"", ",\"optimizer\":{\"type\":\"sgd\",\"lr\":0.1}"),
+                                 NULL, 1, "down");
     Training up = training_run(bench, sine(bench, "up.json", "\"mse\"", hook), NULL, 1, "up");
     assert_true(training_last(bench, &up, RUN_EVENT_STEP, "loss") > training_last(bench, &down, RUN_EVENT_STEP, "loss"));
 }
@@ -97,7 +109,8 @@ static void a_reversed_gradient_climbs(void **state)
 static void a_hook_that_sees_nan_stops_the_training(void **state)
 {
     Bench *bench = *state;
-    const char *hook = ",\"hooks\":[{\"on\":\"linear1\",\"at\":\"output\",\"do\":[\"log(output - 100)\",\"stop_if_nonfinite\"]}]";
+    const char *hook =
+        ",\"hooks\":[{\"on\":\"linear1\",\"at\":\"output\",\"do\":[\"log(output - 100)\",\"stop_if_nonfinite\"]}]";
     Training run = training_start(bench, sine(bench, "nan.json", "\"mse\"", hook), SETS("train.nonfinite=continue"), 1, "nan");
     training_finish(bench, &run, TRAIN_DIVERGED);
     assert_int_equal(trainer_steps_done(run.trainer), 1);
@@ -108,14 +121,19 @@ static void the_critic_of_a_wgan_approaches_norm_one(void **state)
     Bench *bench = *state;
     const char *config = bench_file(
         bench, "wgan.json",
-        "{\"name\":\"wgan\",\"seed\":2,\"model\":{\"input\":[2],\"layers\":[{\"type\":\"linear\",\"out\":32},{\"type\":\"leaky_relu\",\"slope\":0.2},"
-        "{\"type\":\"linear\",\"out\":32},{\"type\":\"leaky_relu\",\"slope\":0.2},{\"type\":\"linear\",\"out\":1}]},\"data\":{\"type\":\"real_fake\",\"samples\":512},"
-        "\"loss\":\"wasserstein\",\"optimizer\":{\"type\":\"adam\",\"lr\":0.002,\"betas\":[0.5,0.9]},\"train\":{\"steps\":300,\"batch_size\":64},"
+        "{\"name\":\"wgan\",\"seed\":2,\"model\":{\"input\":[2],\"layers\":[{\"type\":\"linear\",\"out\":32},{\"type\":\"leaky_"
+        "relu\",\"slope\":0.2},"
+        "{\"type\":\"linear\",\"out\":32},{\"type\":\"leaky_relu\",\"slope\":0.2},{\"type\":\"linear\",\"out\":1}]},\"data\":{"
+        "\"type\":\"real_fake\",\"samples\":512},"
+        "\"loss\":\"wasserstein\",\"optimizer\":{\"type\":\"adam\",\"lr\":0.002,\"betas\":[0.5,0.9]},\"train\":{\"steps\":300,"
+        "\"batch_size\":64},"
         "\"penalty\":{\"type\":\"gradient\",\"weight\":10,\"target\":1,\"at\":\"interpolate\"},\"output\":{\"plots\":false}}");
     Training with = training_run(bench, config, NULL, 1, "with");
-    /* With a penalty of weight 10 its share of the loss is small at the end, so the critic's slope is near 1; without one it grows. */
+    /* With a penalty of weight 10 its share of the loss is small at the end, so the critic's slope is near 1; without one it
+     * grows. */
     Training without = training_run(bench, config, SETS("penalty=null"), 1, "without");
-    assert_true(training_last(bench, &with, RUN_EVENT_STEP, "loss") > 2 * training_last(bench, &without, RUN_EVENT_STEP, "loss"));
+    assert_true(training_last(bench, &with, RUN_EVENT_STEP, "loss") >
+                2 * training_last(bench, &without, RUN_EVENT_STEP, "loss"));
     assert_true(isfinite(training_last(bench, &with, RUN_EVENT_STEP, "grad_norm")));
 }
 

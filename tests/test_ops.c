@@ -62,7 +62,8 @@ static void float_kernels_agree_with_double(void **state)
                 Workspace *w = workspace_new(plan, arena, err);
                 for (int k = 0; k < (e->inputs ? e->inputs : 1); k++)
                     for (size_t j = 0; j < shape_count(x[k]->shape); j++) {
-                        double value = e->domain[k] == INDEX ? (double)(j % 3) : 0.3 + 0.125 * (double)((j * 7 + (size_t)k) % 11);
+                        double value =
+                            e->domain[k] == INDEX ? (double)(j % 3) : 0.3 + 0.125 * (double)((j * 7 + (size_t)k) % 11);
                         if (!workspace_value(w, x[k]))
                             continue;
                         if (v == VARIANT_F64)
@@ -75,7 +76,8 @@ static void float_kernels_agree_with_double(void **state)
                     if (v == VARIANT_F64)
                         reference[j] = ((double *)workspace_value(w, y))[j];
                     else
-                        assert_near(((float *)workspace_value(w, y))[j], reference[j], 2e-6 * (1 + (reference[j] < 0 ? -reference[j] : reference[j])));
+                        assert_near(((float *)workspace_value(w, y))[j], reference[j],
+                                    2e-6 * (1 + (reference[j] < 0 ? -reference[j] : reference[j])));
                 }
             }
             arena_free(arena);
@@ -92,8 +94,8 @@ int main(void)
     for (int i = 0; i < op_count; i++)
         for (const OpExample *e = op_table[i]->examples; e && e->apply; e++, n++) {
             cases[n] = (Case){op_table[i], e};
-            snprintf(names[n], sizeof names[n], "operator %s%s%s: derivatives of order 1 and 2 match the value", op_table[i]->name,
-                     e->what[0] ? ", " : "", e->what);
+            snprintf(names[n], sizeof names[n], "operator %s%s%s: derivatives of order 1 and 2 match the value",
+                     op_table[i]->name, e->what[0] ? ", " : "", e->what);
             tests[n] = (struct CMUnitTest){names[n], derivatives_match_the_value, NULL, NULL, &cases[n]};
         }
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(every_operator_has_an_example);

@@ -34,13 +34,13 @@ static double sigmoid(double x)
     return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
-#define BOUND_TEST(name, limit, reference)                                                                             \
-    static void name##_is_within_##limit##_units(void **state)                                                         \
-    {                                                                                                                  \
-        (void)state;                                                                                                   \
-        double error = worst(name##_float, reference);                                                                 \
-        if (!(error <= limit))                                                                                         \
-            fail_msg("%s is wrong by %.2f units in the last place", #name, error);                                     \
+#define BOUND_TEST(name, limit, reference)                                                                                     \
+    static void name##_is_within_##limit##_units(void **state)                                                                 \
+    {                                                                                                                          \
+        (void)state;                                                                                                           \
+        double error = worst(name##_float, reference);                                                                         \
+        if (!(error <= limit))                                                                                                 \
+            fail_msg("%s is wrong by %.2f units in the last place", #name, error);                                             \
     }
 
 BOUND_TEST(exp, 2, exp)
@@ -66,10 +66,10 @@ static void limits_are_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exp_is_within_2_units),     cmocka_unit_test(expm1_is_within_3_units),
-        cmocka_unit_test(log_is_within_2_units),     cmocka_unit_test(log1p_is_within_4_units),
-        cmocka_unit_test(tanh_is_within_3_units),    cmocka_unit_test(sigmoid_is_within_4_units),
-        cmocka_unit_test(erf_is_within_3_units),     cmocka_unit_test(limits_are_exact),
+        cmocka_unit_test(exp_is_within_2_units),  cmocka_unit_test(expm1_is_within_3_units),
+        cmocka_unit_test(log_is_within_2_units),  cmocka_unit_test(log1p_is_within_4_units),
+        cmocka_unit_test(tanh_is_within_3_units), cmocka_unit_test(sigmoid_is_within_4_units),
+        cmocka_unit_test(erf_is_within_3_units),  cmocka_unit_test(limits_are_exact),
     };
     return cmocka_run_group_tests_name("vector_math", tests, NULL, NULL);
 }

@@ -102,11 +102,11 @@ static Node *clamp(Node *x, Node *low, Node *high)
     return op_select(op_less_equal(x, low), low, op_select(op_less_equal(high, x), high, x));
 }
 
-#define FUNCTION(word, least, most, value, help)                                                                       \
-    static Node *build_##word(Node *const x[], int n)                                                                  \
-    {                                                                                                                  \
-        (void)n;                                                                                                       \
-        return value;                                                                                                  \
+#define FUNCTION(word, least, most, value, help)                                                                               \
+    static Node *build_##word(Node *const x[], int n)                                                                          \
+    {                                                                                                                          \
+        (void)n;                                                                                                               \
+        return value;                                                                                                          \
     }
 #include "autograd/functions.def"
 
@@ -134,8 +134,8 @@ static Node *array_of(Graph *graph, Node *const item[], int count)
     bool all_constant = true;
     for (int i = 0; i < count; i++) {
         if (!shape_equal(item[i]->shape, item[0]->shape))
-            return graph_fail(graph, "rows of an array must be of one shape, got %s and %s", shape_text(graph->arena, item[0]->shape),
-                              shape_text(graph->arena, item[i]->shape));
+            return graph_fail(graph, "rows of an array must be of one shape, got %s and %s",
+                              shape_text(graph->arena, item[0]->shape), shape_text(graph->arena, item[i]->shape));
         all_constant &= item[i]->op->kind == OP_SOURCE && !item[i]->name && !item[i]->values;
     }
     if (item[0]->shape.rank == SHAPE_MAX_RANK)
@@ -161,9 +161,9 @@ static Node *power(Node *a, Node *b)
     return k == 2 ? op_square(a) : op_power(a, k);
 }
 
-static Node *binary(ExpressionOperator operator, Node *a, Node *b)
+static Node *binary(ExpressionOperator op, Node *a, Node *b)
 {
-    switch (operator) {
+    switch (op) {
     case OPERATOR_ADD:
         return op_add(a, b);
     case OPERATOR_SUBTRACT:
@@ -206,7 +206,8 @@ static Node *call_user(const UserFunction *function, Graph *graph, Node *const a
 {
     const Scope scope = {.names = function->parameters, .nodes = argument, .count = function->parameter_count};
     Node *value = expression_build(function->body, graph, &scope, err);
-    return value && function->derivative ? expression_custom(value, argument[0], function->parameters[0], function->derivative) : value;
+    return value && function->derivative ? expression_custom(value, argument[0], function->parameters[0], function->derivative)
+                                         : value;
 }
 
 Node *expression_build(const Expression *expression, Graph *graph, const Scope *scope, Error *err)
@@ -228,7 +229,7 @@ Node *expression_build(const Expression *expression, Graph *graph, const Scope *
                 expression_unknown_name(expression, token->name, scope->names, scope->count, err);
             break;
         case TOKEN_OPERATOR:
-            y = token->operator== OPERATOR_NEGATE ? op_neg(argument[0]) : binary(token->operator, argument[0], argument[1]);
+            y = token->op == OPERATOR_NEGATE ? op_neg(argument[0]) : binary(token->op, argument[0], argument[1]);
             break;
         case TOKEN_CALL:
             y = token->user ? call_user(token->user, graph, argument, err) : token->function->build(argument, token->arguments);
@@ -269,15 +270,19 @@ static Node *custom_dx(Node *y, Node *dy)
     if (!dx)
         dx = graph_fail(y->graph, "%s", error_message(err, 0));
     else if (!shape_equal(dx->shape, x->shape))
-        dx = shape_count(dx->shape) == 1 ? op_expand(op_reshape(dx, SHAPE_SCALAR), x->shape)
-                                         : graph_fail(y->graph, "a gradient of %s does not fit x of %s", shape_text(y->graph->arena, dx->shape),
-                                                      shape_text(y->graph->arena, x->shape));
+        dx = shape_count(dx->shape) == 1
+                 ? op_expand(op_reshape(dx, SHAPE_SCALAR), x->shape)
+                 : graph_fail(y->graph, "a gradient of %s does not fit x of %s", shape_text(y->graph->arena, dx->shape),
+                              shape_text(y->graph->arena, x->shape));
     arena_free(scratch);
     return dx;
 }
 
-static const Op row_custom = {
-    .name = "function", .help = "a value with a gradient of its own", .kind = OP_VIEW, .inputs = 2, .derivative = {NULL, custom_dx}};
+static const Op row_custom = {.name = "function",
+                              .help = "a value with a gradient of its own",
+                              .kind = OP_VIEW,
+                              .inputs = 2,
+                              .derivative = {NULL, custom_dx}};
 
 Node *expression_custom(Node *value, Node *x, const char *x_name, const Expression *gradient)
 {

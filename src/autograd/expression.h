@@ -1,8 +1,8 @@
 /* The language of `gradtool grad`, of hooks, of function layers and of {"expr"} losses.
  *
- * Numbers, names, [1, 2] arrays, + - * / ^ @, comparisons, and the functions of functions.def. ^ groups from the right and binds
- * tighter than a minus before it (-x^2 is -(x^2)); its exponent may have a sign. Text is parsed once, without recursion, into
- * postfix order; building walks that order, so no nesting is too deep. Every error points at its column. */
+ * Numbers, names, [1, 2] arrays, + - * / ^ @, comparisons, and the functions of functions.def. ^ groups from the right and
+ * binds tighter than a minus before it (-x^2 is -(x^2)); its exponent may have a sign. Text is parsed once, without recursion,
+ * into postfix order; building walks that order, so no nesting is too deep. Every error points at its column. */
 #ifndef GRADTOOL_AUTOGRAD_EXPRESSION_H
 #define GRADTOOL_AUTOGRAD_EXPRESSION_H
 
@@ -47,7 +47,8 @@ typedef struct Scope {
     int count;
 } Scope;
 
-/* Appends the expression's nodes to the graph of scope->nodes (or `graph`). NULL with an error at the operator whose shapes do not fit. */
+/* Appends the expression's nodes to the graph of scope->nodes (or `graph`). NULL with an error at the operator whose shapes do
+ * not fit. */
 Node *expression_build(const Expression *expression, Graph *graph, const Scope *scope, Error *err);
 
 /* A node with the value of `value` whose gradient with respect to x is what `gradient` says, in x (under the name x_name), the

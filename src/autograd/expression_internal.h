@@ -38,7 +38,7 @@ typedef struct Token {
     size_t begin, end; /* bytes in the text */
     double number;
     const char *name;
-    ExpressionOperator operator;
+    ExpressionOperator op;
     const Function *function;
     const UserFunction *user;
 } Token;

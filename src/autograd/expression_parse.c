@@ -13,7 +13,7 @@ enum { NAME_LIMIT = 64 };
 typedef enum OpenKind { OPEN_OPERATOR, OPEN_PARENTHESIS, OPEN_CALL, OPEN_BRACKET } OpenKind;
 typedef struct Open {
     OpenKind kind;
-    ExpressionOperator operator;
+    ExpressionOperator op;
     int arguments;
     size_t begin, end;
     const Function *function;
@@ -30,15 +30,15 @@ typedef struct Parser {
     bool wants_value; /* an operand comes next, else an operator */
 } Parser;
 
-static int precedence(ExpressionOperator operator)
+static int precedence(ExpressionOperator op)
 {
-    if (operator<= OPERATOR_NOT_EQUAL)
+    if (op <= OPERATOR_NOT_EQUAL)
         return 1;
-    if (operator<= OPERATOR_SUBTRACT)
+    if (op <= OPERATOR_SUBTRACT)
         return 2;
-    if (operator<= OPERATOR_PRODUCT)
+    if (op <= OPERATOR_PRODUCT)
         return 3;
-    return operator== OPERATOR_NEGATE ? 4 : 5;
+    return op == OPERATOR_NEGATE ? 4 : 5;
 }
 
 bool expression_error(const Expression *e, size_t begin, size_t end, Error *err, const char *format, ...)
@@ -89,8 +89,8 @@ static void emit(Parser *p, Token token)
 static void emit_operator(Parser *p, const Open *open)
 {
     emit(p, (Token){.kind = TOKEN_OPERATOR,
-                    .operator= open->operator,
-                    .arguments = open->operator== OPERATOR_NEGATE ? 1 : 2,
+                    .op = open->op,
+                    .arguments = open->op == OPERATOR_NEGATE ? 1 : 2,
                     .begin = open->begin,
                     .end = open->end});
 }
@@ -98,7 +98,7 @@ static void emit_operator(Parser *p, const Open *open)
 /* Emits waiting operators that bind at least as tightly as `least`. */
 static void close_operators(Parser *p, int least)
 {
-    while (p->opened && p->open[p->opened - 1].kind == OPEN_OPERATOR && precedence(p->open[p->opened - 1].operator) >= least)
+    while (p->opened && p->open[p->opened - 1].kind == OPEN_OPERATOR && precedence(p->open[p->opened - 1].op) >= least)
         emit_operator(p, &p->open[--p->opened]);
 }
 
@@ -197,7 +197,8 @@ static bool unexpected(Parser *p, const char *wanted)
     size_t end = p->at + 1;
     while (c >= 0x80 && ((unsigned char)e->text[end] & 0xc0) == 0x80)
         end++;
-    return expression_error(e, p->at, end, p->err, "`%.*s` stands where %s should", (int)(end - p->at), e->text + p->at, wanted);
+    return expression_error(e, p->at, end, p->err, "`%.*s` stands where %s should", (int)(end - p->at), e->text + p->at,
+                            wanted);
 }
 
 static bool read_value(Parser *p)
@@ -209,7 +210,7 @@ static bool read_value(Parser *p)
         return read_word(p);
     if (c == '-' || c == '+') {
         if (c == '-')
-            push(p, (Open){.kind = OPEN_OPERATOR, .operator= OPERATOR_NEGATE, .begin = p->at, .end = p->at + 1});
+            push(p, (Open){.kind = OPEN_OPERATOR, .op = OPERATOR_NEGATE, .begin = p->at, .end = p->at + 1});
         p->at++;
         return true;
     }
@@ -222,17 +223,18 @@ static bool read_value(Parser *p)
 }
 
 /* The operator at `at`, and its length; 0 when there is none. */
-static int operator_at(const char *text, ExpressionOperator *operator)
+static int operator_at(const char *text, ExpressionOperator *op)
 {
     static const struct {
         const char *sign;
-        ExpressionOperator operator;
-    } signs[] = {{"<=", OPERATOR_LESS_EQUAL}, {">=", OPERATOR_GREATER_EQUAL}, {"==", OPERATOR_EQUAL}, {"!=", OPERATOR_NOT_EQUAL},
-                 {"<", OPERATOR_LESS},        {">", OPERATOR_GREATER},        {"+", OPERATOR_ADD},    {"-", OPERATOR_SUBTRACT},
-                 {"*", OPERATOR_MULTIPLY},    {"/", OPERATOR_DIVIDE},         {"@", OPERATOR_PRODUCT}, {"^", OPERATOR_POWER}};
+        ExpressionOperator op;
+    } signs[] = {{"<=", OPERATOR_LESS_EQUAL}, {">=", OPERATOR_GREATER_EQUAL}, {"==", OPERATOR_EQUAL},
+                 {"!=", OPERATOR_NOT_EQUAL},  {"<", OPERATOR_LESS},           {">", OPERATOR_GREATER},
+                 {"+", OPERATOR_ADD},         {"-", OPERATOR_SUBTRACT},       {"*", OPERATOR_MULTIPLY},
+                 {"/", OPERATOR_DIVIDE},      {"@", OPERATOR_PRODUCT},        {"^", OPERATOR_POWER}};
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (!strncmp(text, signs[i].sign, strlen(signs[i].sign))) {
-            *operator= signs[i].operator;
+            *op = signs[i].op;
             return (int)strlen(signs[i].sign);
         }
     return 0;
@@ -246,8 +248,8 @@ static bool check_arguments(Parser *p, const Open *open)
     if (open->arguments >= least && open->arguments <= most)
         return true;
     if (least == most)
-        return expression_error(p->e, open->begin, open->end, p->err, "%s takes %d argument%s, got %d", name, least, least == 1 ? "" : "s",
-                                open->arguments);
+        return expression_error(p->e, open->begin, open->end, p->err, "%s takes %d argument%s, got %d", name, least,
+                                least == 1 ? "" : "s", open->arguments);
     return expression_error(p->e, open->begin, open->end, p->err, "%s takes %d or %d arguments, got %d", name, least, most,
                             open->arguments);
 }
@@ -264,7 +266,8 @@ static bool close_group(Parser *p, char c)
     closed.arguments++;
     p->at++;
     p->wants_value = false;
-    Token token = {.arguments = closed.arguments, .begin = closed.begin, .end = closed.kind == OPEN_BRACKET ? p->at : closed.end};
+    Token token = {
+        .arguments = closed.arguments, .begin = closed.begin, .end = closed.kind == OPEN_BRACKET ? p->at : closed.end};
     if (closed.kind == OPEN_CALL) {
         if (!check_arguments(p, &closed))
             return false;
@@ -282,7 +285,7 @@ static bool close_group(Parser *p, char c)
 static bool read_after_value(Parser *p)
 {
     char c = p->e->text[p->at];
-    ExpressionOperator operator;
+    ExpressionOperator op;
     if (c == ')' || c == ']')
         return close_group(p, c);
     if (c == ',') {
@@ -295,11 +298,11 @@ static bool read_after_value(Parser *p)
         p->wants_value = true;
         return true;
     }
-    int length = operator_at(p->e->text + p->at, &operator);
+    int length = operator_at(p->e->text + p->at, &op);
     if (!length)
         return unexpected(p, "an operator");
-    close_operators(p, operator== OPERATOR_POWER ? precedence(operator) + 1 : precedence(operator));
-    push(p, (Open){.kind = OPEN_OPERATOR, .operator= operator, .begin = p->at, .end = p->at + (size_t)length});
+    close_operators(p, op == OPERATOR_POWER ? precedence(op) + 1 : precedence(op));
+    push(p, (Open){.kind = OPEN_OPERATOR, .op = op, .begin = p->at, .end = p->at + (size_t)length});
     p->at += (size_t)length;
     p->wants_value = true;
     return true;
@@ -322,7 +325,8 @@ static bool parse(Parser *p)
     if (!p->opened)
         return true;
     const Open *open = &p->open[p->opened - 1];
-    return expression_error(e, open->begin, open->end, p->err, "%s is never closed", open->kind == OPEN_BRACKET ? "`[`" : "`(`");
+    return expression_error(e, open->begin, open->end, p->err, "%s is never closed",
+                            open->kind == OPEN_BRACKET ? "`[`" : "`(`");
 }
 
 Expression *expression_parse(Arena *arena, const Json *value, const UserFunction *functions, Error *err)
@@ -430,7 +434,8 @@ const UserFunction *expression_define(Arena *arena, const Json *definition, cons
     function->body = expression_parse(arena, value, before, err);
     if (function->body && body < length) {
         if (function->parameter_count != 1) {
-            error_at(err, definition, "a derivative of its own goes with one parameter, `%s` has %d", function->name, function->parameter_count);
+            error_at(err, definition, "a derivative of its own goes with one parameter, `%s` has %d", function->name,
+                     function->parameter_count);
             return NULL;
         }
         function->derivative = expression_parse(arena, part_of(arena, definition, body + 1, length), before, err);

@@ -19,7 +19,8 @@ Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[])
 {
     if (graph->count == graph->capacity) {
         int capacity = graph->capacity ? 2 * graph->capacity : 64;
-        graph->node = arena_grow(graph->arena, graph->node, sizeof(Node *) * (size_t)graph->count, sizeof(Node *) * (size_t)capacity);
+        graph->node =
+            arena_grow(graph->arena, graph->node, sizeof(Node *) * (size_t)graph->count, sizeof(Node *) * (size_t)capacity);
         graph->capacity = capacity;
     }
     Node *y = ARENA_NEW(graph->arena, Node);

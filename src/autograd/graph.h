@@ -64,7 +64,7 @@ struct Op {
     const char *help;
     OpKind kind;
     int inputs;
-    bool whole_input;                      /* a map whose inputs are not of the output's shape (expand) */
+    bool whole_input; /* a map whose inputs are not of the output's shape (expand) */
     Kernel *kernel[VARIANT_COUNT];
     size_t (*units)(const Node *y);        /* structured: independent parts that threads may divide; NULL: one */
     size_t (*scratch)(const Node *y);      /* structured: numbers of memory that a thread needs aside; NULL: none */
@@ -102,11 +102,11 @@ struct Node {
     Node *in[OP_MAX_INPUTS];
     Shape shape;
     Attributes attributes;
-    int id;              /* position in the graph */
-    const char *scope;   /* path of the layer that made it, NULL outside of any */
-    int segment;         /* the checkpointed segment that it belongs to, 0 for none */
-    Node *twin;          /* its recomputation, where it has one */
-    const char *name;    /* of a source */
+    int id;               /* position in the graph */
+    const char *scope;    /* path of the layer that made it, NULL outside of any */
+    int segment;          /* the checkpointed segment that it belongs to, 0 for none */
+    Node *twin;           /* its recomputation, where it has one */
+    const char *name;     /* of a source */
     Parameter *parameter; /* of a parameter source */
     const double *values; /* of a constant tensor */
     const void *context;  /* of an operator that was given one */
@@ -124,9 +124,9 @@ struct Graph {
     Arena *arena;
     Node **node;
     int count, capacity;
-    const char *scope; /* given to new nodes */
+    const char *scope;     /* given to new nodes */
     int segment, segments; /* given to new nodes; how many there have been */
-    const char *error; /* the first, with its scope */
+    const char *error;     /* the first, with its scope */
     Assignment *assignment;
     int assignments, assignment_capacity;
 };
@@ -150,20 +150,20 @@ Node *graph_fail(Graph *graph, const char *format, ...) __attribute__((format(pr
  * with parameters as leaves, a wrt that depends on no parameter has no gradient, as in PyTorch. */
 void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *const leaves[], int leaf_count, Node *grad[]);
 
-/* Changes the gradient of a node before it flows on: `rule` builds the new one from it, out of operators. Several rules apply in
- * the order in which they were given. */
+/* Changes the gradient of a node before it flows on: `rule` builds the new one from it, out of operators. Several rules apply
+ * in the order in which they were given. */
 typedef Node *GradientRule(Node *y, Node *dy, void *context);
 void graph_on_gradient(Node *y, GradientRule *rule, void *context);
-/* Where the gradient of `loss` stops on its way to x: the node that x's values reach but no gradient leaves. NULL when none stops it:
- * then nothing that leads to the loss reads x. */
+/* Where the gradient of `loss` stops on its way to x: the node that x's values reach but no gradient leaves. NULL when none
+ * stops it: then nothing that leads to the loss reads x. */
 const Node *graph_gradient_stop(const Node *x, const Node *loss);
 void graph_tap(Node *y, TapFunction *see, void *context);
 void graph_assign(Node *value, Parameter *into);
 
-/* From here on (or: no longer) nodes are recomputed in the backward pass instead of kept: the segment is appended once more, beside
- * the gradient that first reads it, so the originals die with the forward pass. No bit changes: random operators draw the same
- * numbers. Inside a segment this does nothing. Returns whether a segment was begun; only who began it ends it.
- * Chen et al. 2016, "Training deep nets with sublinear memory cost". */
+/* From here on (or: no longer) nodes are recomputed in the backward pass instead of kept: the segment is appended once more,
+ * beside the gradient that first reads it, so the originals die with the forward pass. No bit changes: random operators draw
+ * the same numbers. Inside a segment this does nothing. Returns whether a segment was begun; only who began it ends it. Chen et
+ * al. 2016, "Training deep nets with sublinear memory cost". */
 bool graph_checkpoint_begin(Graph *graph);
 void graph_checkpoint_end(Graph *graph);
 /* The node through which a gradient reads the value of x: x itself, or its twin. */

@@ -35,8 +35,13 @@ static const OpExample examples[] = {{"", 1, {SHAPE(3, 4)}, {ANY}, mask_example}
 KERNEL_DECLARE(Kernel, run_dropout_mask);
 
 const Op row_dropout_mask = {
-    .name = "dropout_mask", .help = "0 with probability p, else 1 / (1 - p)", .kind = OP_MAP, .inputs = 0, .whole_input = true,
-    .kernel = KERNEL_TABLE(run_dropout_mask), .examples = examples,
+    .name = "dropout_mask",
+    .help = "0 with probability p, else 1 / (1 - p)",
+    .kind = OP_MAP,
+    .inputs = 0,
+    .whole_input = true,
+    .kernel = KERNEL_TABLE(run_dropout_mask),
+    .examples = examples,
 };
 
 Node *op_dropout_mask(Graph *graph, Shape shape, double p, uint64_t identity)

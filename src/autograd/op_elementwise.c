@@ -15,19 +15,19 @@
 #define GELU_KAPPA ((real)0.044715)
 #define DENSITY(x) (EXP((x) * (x) * (real)-0.5) * (real)0.39894228040143267794)
 #define GELU_INNER(x) (GELU_BETA * ((x) + GELU_KAPPA * (x) * (x) * (x)))
-#define GELU_TANH_SLOPE(x, t)                                                                                          \
+#define GELU_TANH_SLOPE(x, t)                                                                                                  \
     ((real)0.5 * (1 + (t)) + (real)0.5 * (x) * (1 - (t) * (t)) * GELU_BETA * (1 + 3 * GELU_KAPPA * (x) * (x)))
 #define K ((real)k)
 
-#define MAP(name, body)                                                                                                \
-    Kernel KERNEL(run_##name);                                                                                         \
-    void KERNEL(run_##name)(const Node *node, void *out, const void *const in[], const Part *part)                     \
-    {                                                                                                                  \
-        real *y = out;                                                                                                 \
-        const double k = node->attributes.k;                                                                           \
-        const size_t n = part->count;                                                                                  \
-        (void)k;                                                                                                       \
-        body                                                                                                           \
+#define MAP(name, body)                                                                                                        \
+    Kernel KERNEL(run_##name);                                                                                                 \
+    void KERNEL(run_##name)(const Node *node, void *out, const void *const in[], const Part *part)                             \
+    {                                                                                                                          \
+        real *y = out;                                                                                                         \
+        const double k = node->attributes.k;                                                                                   \
+        const size_t n = part->count;                                                                                          \
+        (void)k;                                                                                                               \
+        body                                                                                                                   \
     }
 
 /* clang-format off */
@@ -49,7 +49,7 @@
 
 #else /* -------------------------------------------------------------- derivatives, rows and builders, once */
 
-typedef double real; /* of the constants above */
+typedef double real;            /* of the constants above */
 
 #define TWO_OVER_ROOT_PI 1.12837916709551257390
 static Node *const NONE = NULL; /* no macro, so that it can be told by its text */
@@ -114,20 +114,25 @@ static Node *pow_db(Node *a, Node *b, Node *y)
     return op_select(is_flat, op_zeros_like(a), op_mul(y, op_log(op_select(is_flat, op_shift(op_zeros_like(a), 1), a))));
 }
 
-#define DERIVATIVE(function, expression)                                                                               \
-    static Node *function(Node *y, Node *dy)                                                                           \
-    {                                                                                                                  \
-        Node *a = y->in[0], *b = y->in[1], *c = y->in[2], *x = a;                                                      \
-        double k = y->attributes.k;                                                                                    \
-        (void)dy, (void)a, (void)b, (void)c, (void)x, (void)k;                                                         \
-        return expression;                                                                                             \
+#define DERIVATIVE(function, expression)                                                                                       \
+    static Node *function(Node *y, Node *dy)                                                                                   \
+    {                                                                                                                          \
+        Node *a = y->in[0], *b = y->in[1], *c = y->in[2], *x = a;                                                              \
+        double k = y->attributes.k;                                                                                            \
+        (void)dy, (void)a, (void)b, (void)c, (void)x, (void)k;                                                                 \
+        return expression;                                                                                                     \
     }
-#define MAP_ROW(op_name, words, count, domain0, ...)                                                                       \
-    KERNEL_DECLARE(Kernel, run_##op_name);                                                                             \
-    static const OpExample examples_##op_name[] = {                                                                    \
-        {"", count, {SHAPE(3, 4), SHAPE(3, 4), SHAPE(3, 4)}, {domain0, domain0, domain0}, apply_##op_name}, {0}};      \
-    const Op row_##op_name = {.name = #op_name, .help = words, .kind = OP_MAP, .inputs = count, .kernel = KERNEL_TABLE(run_##op_name), \
-                              .derivative = {__VA_ARGS__}, .examples = examples_##op_name};
+#define MAP_ROW(op_name, words, count, domain0, ...)                                                                           \
+    KERNEL_DECLARE(Kernel, run_##op_name);                                                                                     \
+    static const OpExample examples_##op_name[] = {                                                                            \
+        {"", count, {SHAPE(3, 4), SHAPE(3, 4), SHAPE(3, 4)}, {domain0, domain0, domain0}, apply_##op_name}, {0}};              \
+    const Op row_##op_name = {.name = #op_name,                                                                                \
+                              .help = words,                                                                                   \
+                              .kind = OP_MAP,                                                                                  \
+                              .inputs = count,                                                                                 \
+                              .kernel = KERNEL_TABLE(run_##op_name),                                                           \
+                              .derivative = {__VA_ARGS__},                                                                     \
+                              .examples = examples_##op_name};
 
 /* clang-format off */
 #define UNARY(name, value, dx, domain)                                                                                 \

@@ -212,12 +212,25 @@ KERNEL_DECLARE(Kernel, run_expand);
 KERNEL_DECLARE(Kernel, run_sum_to);
 
 const Op row_expand = {
-    .name = "expand", .help = "repeats axes of size one", .kind = OP_MAP, .inputs = 1, .whole_input = true,
-    .kernel = KERNEL_TABLE(run_expand), .derivative = {expand_dx}, .examples = expand_examples,
+    .name = "expand",
+    .help = "repeats axes of size one",
+    .kind = OP_MAP,
+    .inputs = 1,
+    .whole_input = true,
+    .kernel = KERNEL_TABLE(run_expand),
+    .derivative = {expand_dx},
+    .examples = expand_examples,
 };
 const Op row_sum_to = {
-    .name = "sum_to", .help = "sums over axes", .kind = OP_STRUCTURED, .inputs = 1, .units = sum_to_units, .flops = sum_to_flops,
-    .kernel = KERNEL_TABLE(run_sum_to), .derivative = {sum_to_dx}, .examples = sum_to_examples,
+    .name = "sum_to",
+    .help = "sums over axes",
+    .kind = OP_STRUCTURED,
+    .inputs = 1,
+    .units = sum_to_units,
+    .flops = sum_to_flops,
+    .kernel = KERNEL_TABLE(run_sum_to),
+    .derivative = {sum_to_dx},
+    .examples = sum_to_examples,
 };
 
 static bool broadcasts(Shape small, Shape big)
@@ -235,7 +248,8 @@ Node *op_expand(Node *x, Shape shape)
     if (shape_equal(x->shape, shape))
         return x;
     if (!broadcasts(x->shape, shape))
-        return graph_fail(x->graph, "%s does not broadcast to %s", shape_text(x->graph->arena, x->shape), shape_text(x->graph->arena, shape));
+        return graph_fail(x->graph, "%s does not broadcast to %s", shape_text(x->graph->arena, x->shape),
+                          shape_text(x->graph->arena, shape));
     if (shape_count(x->shape) == shape_count(shape))
         return op_reshape(x, shape);
     return graph_append(x->graph, &row_expand, shape, (Node *const[]){x});
@@ -246,7 +260,8 @@ Node *op_sum_to(Node *x, Shape shape)
     if (shape_equal(x->shape, shape))
         return x;
     if (!broadcasts(shape, x->shape))
-        return graph_fail(x->graph, "%s cannot be summed to %s", shape_text(x->graph->arena, x->shape), shape_text(x->graph->arena, shape));
+        return graph_fail(x->graph, "%s cannot be summed to %s", shape_text(x->graph->arena, x->shape),
+                          shape_text(x->graph->arena, shape));
     if (shape_count(x->shape) == shape_count(shape))
         return op_reshape(x, shape);
     return graph_append(x->graph, &row_sum_to, shape, (Node *const[]){x});

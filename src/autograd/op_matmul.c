@@ -188,20 +188,35 @@ static const OpExample matmul_examples[] = {{"A B", 2, {SHAPE(3, 4), SHAPE(4, 5)
                                             {"A^T B^T", 2, {SHAPE(4, 3), SHAPE(5, 4)}, {ANY}, tt_example},
                                             {"stacks", 2, {SHAPE(2, 3, 4), SHAPE(2, 5, 4)}, {ANY}, nt_example},
                                             {0}};
-static const OpExample linear_examples[] = {{"", 3, {SHAPE(3, 4), SHAPE(5, 4), SHAPE(5)}, {ANY}, linear_example},
-                                            {"over sequences", 3, {SHAPE(2, 3, 4), SHAPE(5, 4), SHAPE(5)}, {ANY}, linear_example},
-                                            {0}};
+static const OpExample linear_examples[] = {
+    {"", 3, {SHAPE(3, 4), SHAPE(5, 4), SHAPE(5)}, {ANY}, linear_example},
+    {"over sequences", 3, {SHAPE(2, 3, 4), SHAPE(5, 4), SHAPE(5)}, {ANY}, linear_example},
+    {0}};
 
 KERNEL_DECLARE(Kernel, run_matmul);
 KERNEL_DECLARE(Kernel, run_linear);
 
 const Op row_matmul = {
-    .name = "matmul", .help = "matrix product", .kind = OP_STRUCTURED, .inputs = 2, .units = product_units, .flops = product_flops,
-    .kernel = KERNEL_TABLE(run_matmul), .derivative = {matmul_da, matmul_db}, .examples = matmul_examples,
+    .name = "matmul",
+    .help = "matrix product",
+    .kind = OP_STRUCTURED,
+    .inputs = 2,
+    .units = product_units,
+    .flops = product_flops,
+    .kernel = KERNEL_TABLE(run_matmul),
+    .derivative = {matmul_da, matmul_db},
+    .examples = matmul_examples,
 };
 const Op row_linear = {
-    .name = "linear", .help = "x W^T + b", .kind = OP_STRUCTURED, .inputs = 3, .units = product_units, .flops = product_flops,
-    .kernel = KERNEL_TABLE(run_linear), .derivative = {linear_dx, linear_dw, linear_db}, .examples = linear_examples,
+    .name = "linear",
+    .help = "x W^T + b",
+    .kind = OP_STRUCTURED,
+    .inputs = 3,
+    .units = product_units,
+    .flops = product_flops,
+    .kernel = KERNEL_TABLE(run_linear),
+    .derivative = {linear_dx, linear_dw, linear_db},
+    .examples = linear_examples,
 };
 
 Node *op_matmul(Node *a, Node *b, bool transpose_a, bool transpose_b)
@@ -212,7 +227,8 @@ Node *op_matmul(Node *a, Node *b, bool transpose_a, bool transpose_b)
     int inner_a = matrices ? a->shape.dim[transpose_a ? rank - 2 : rank - 1] : 0;
     int inner_b = matrices ? b->shape.dim[transpose_b ? rank - 1 : rank - 2] : 1;
     if (inner_a != inner_b)
-        return graph_fail(graph, "matrices %s and %s do not multiply", shape_text(graph->arena, a->shape), shape_text(graph->arena, b->shape));
+        return graph_fail(graph, "matrices %s and %s do not multiply", shape_text(graph->arena, a->shape),
+                          shape_text(graph->arena, b->shape));
     Shape shape = a->shape;
     shape.dim[rank - 2] = a->shape.dim[transpose_a ? rank - 1 : rank - 2];
     shape.dim[rank - 1] = b->shape.dim[transpose_b ? rank - 2 : rank - 1];

@@ -35,8 +35,13 @@ static const OpExample examples[] = {{"", 1, {SHAPE(3, 4)}, {ANY}, example}, {0}
 KERNEL_DECLARE(Kernel, run_max_all);
 
 const Op row_max_all = {
-    .name = "max_all", .help = "the largest element", .kind = OP_STRUCTURED, .inputs = 1, .kernel = KERNEL_TABLE(run_max_all),
-    .derivative = {max_all_dx}, .examples = examples,
+    .name = "max_all",
+    .help = "the largest element",
+    .kind = OP_STRUCTURED,
+    .inputs = 1,
+    .kernel = KERNEL_TABLE(run_max_all),
+    .derivative = {max_all_dx},
+    .examples = examples,
 };
 
 Node *op_max_all(Node *x)

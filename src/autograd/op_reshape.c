@@ -35,15 +35,26 @@ static const OpExample identity_examples[] = {{"", 1, {SHAPE(3, 4)}, {ANY}, iden
 static const OpExample stop_examples[] = {{"", 1, {SHAPE(3, 4)}, {ANY}, stop_example}, {0}};
 
 const Op row_reshape = {
-    .name = "reshape", .help = "the same numbers under another shape", .kind = OP_VIEW, .inputs = 1,
-    .derivative = {reshape_dx}, .examples = reshape_examples,
+    .name = "reshape",
+    .help = "the same numbers under another shape",
+    .kind = OP_VIEW,
+    .inputs = 1,
+    .derivative = {reshape_dx},
+    .examples = reshape_examples,
 };
 const Op row_identity = {
-    .name = "identity", .help = "the same tensor as a node of its own", .kind = OP_VIEW, .inputs = 1,
-    .derivative = {identity_dx}, .examples = identity_examples,
+    .name = "identity",
+    .help = "the same tensor as a node of its own",
+    .kind = OP_VIEW,
+    .inputs = 1,
+    .derivative = {identity_dx},
+    .examples = identity_examples,
 };
 const Op row_stop_gradient = {
-    .name = "stop_gradient", .help = "the same numbers; no gradient passes", .kind = OP_VIEW, .inputs = 1,
+    .name = "stop_gradient",
+    .help = "the same numbers; no gradient passes",
+    .kind = OP_VIEW,
+    .inputs = 1,
     .examples = stop_examples,
 };
 
@@ -52,7 +63,8 @@ Node *op_reshape(Node *x, Shape shape)
     if (shape_equal(x->shape, shape))
         return x;
     if (shape_count(x->shape) != shape_count(shape))
-        return graph_fail(x->graph, "%s cannot be reshaped to %s", shape_text(x->graph->arena, x->shape), shape_text(x->graph->arena, shape));
+        return graph_fail(x->graph, "%s cannot be reshaped to %s", shape_text(x->graph->arena, x->shape),
+                          shape_text(x->graph->arena, shape));
     return graph_append(x->graph, &row_reshape, shape, (Node *const[]){x});
 }
 

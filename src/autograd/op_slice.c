@@ -109,16 +109,34 @@ KERNEL_DECLARE(Kernel, run_pad);
 KERNEL_DECLARE(Kernel, run_concat);
 
 const Op row_slice = {
-    .name = "slice", .help = "a range of one axis", .kind = OP_STRUCTURED, .inputs = 1, .units = outer_units,
-    .kernel = KERNEL_TABLE(run_slice), .derivative = {slice_dx}, .examples = slice_examples,
+    .name = "slice",
+    .help = "a range of one axis",
+    .kind = OP_STRUCTURED,
+    .inputs = 1,
+    .units = outer_units,
+    .kernel = KERNEL_TABLE(run_slice),
+    .derivative = {slice_dx},
+    .examples = slice_examples,
 };
 const Op row_pad = {
-    .name = "pad", .help = "zeros around an axis", .kind = OP_STRUCTURED, .inputs = 1, .units = outer_units,
-    .kernel = KERNEL_TABLE(run_pad), .derivative = {pad_dx}, .examples = pad_examples,
+    .name = "pad",
+    .help = "zeros around an axis",
+    .kind = OP_STRUCTURED,
+    .inputs = 1,
+    .units = outer_units,
+    .kernel = KERNEL_TABLE(run_pad),
+    .derivative = {pad_dx},
+    .examples = pad_examples,
 };
 const Op row_concat = {
-    .name = "concat", .help = "two tensors joined along an axis", .kind = OP_STRUCTURED, .inputs = 2, .units = outer_units,
-    .kernel = KERNEL_TABLE(run_concat), .derivative = {concat_da, concat_db}, .examples = concat_examples,
+    .name = "concat",
+    .help = "two tensors joined along an axis",
+    .kind = OP_STRUCTURED,
+    .inputs = 2,
+    .units = outer_units,
+    .kernel = KERNEL_TABLE(run_concat),
+    .derivative = {concat_da, concat_db},
+    .examples = concat_examples,
 };
 
 Node *op_slice(Node *x, int axis, int start, int length)

@@ -206,10 +206,11 @@ static Node *minus_target_example(Node *const x[])
 
 static const OpExample softmax_examples[] = {{"", 1, {SHAPE(3, 4)}, {ANY}, softmax_example}, {0}};
 static const OpExample log_softmax_examples[] = {{"", 1, {SHAPE(3, 4)}, {ANY}, log_softmax_example}, {0}};
-static const OpExample cross_entropy_examples[] = {{"", 2, {SHAPE(3, 4), SHAPE(3)}, {ANY, INDEX}, cross_entropy_example},
-                                                   {"with smoothing", 2, {SHAPE(3, 4), SHAPE(3)}, {ANY, INDEX}, smoothing_example},
-                                                   {"ignored rows", 2, {SHAPE(6, 4), SHAPE(6)}, {ANY, INDEX}, ignored_example},
-                                                   {0}};
+static const OpExample cross_entropy_examples[] = {
+    {"", 2, {SHAPE(3, 4), SHAPE(3)}, {ANY, INDEX}, cross_entropy_example},
+    {"with smoothing", 2, {SHAPE(3, 4), SHAPE(3)}, {ANY, INDEX}, smoothing_example},
+    {"ignored rows", 2, {SHAPE(6, 4), SHAPE(6)}, {ANY, INDEX}, ignored_example},
+    {0}};
 static const OpExample minus_target_examples[] = {{"", 2, {SHAPE(3, 4), SHAPE(3)}, {ANY, INDEX}, minus_target_example}, {0}};
 
 KERNEL_DECLARE(Kernel, run_softmax);
@@ -218,23 +219,48 @@ KERNEL_DECLARE(Kernel, run_cross_entropy);
 KERNEL_DECLARE(Kernel, run_softmax_minus_target);
 
 const Op row_softmax = {
-    .name = "softmax", .help = "softmax over the last axis", .kind = OP_STRUCTURED, .inputs = 1, .units = row_units,
-    .flops = exp_flops, .kernel = KERNEL_TABLE(run_softmax), .derivative = {softmax_dx}, .examples = softmax_examples,
+    .name = "softmax",
+    .help = "softmax over the last axis",
+    .kind = OP_STRUCTURED,
+    .inputs = 1,
+    .units = row_units,
+    .flops = exp_flops,
+    .kernel = KERNEL_TABLE(run_softmax),
+    .derivative = {softmax_dx},
+    .examples = softmax_examples,
 };
 const Op row_log_softmax = {
-    .name = "log_softmax", .help = "logarithm of the softmax over the last axis", .kind = OP_STRUCTURED, .inputs = 1,
-    .units = row_units, .flops = exp_flops, .kernel = KERNEL_TABLE(run_log_softmax), .derivative = {log_softmax_dx},
+    .name = "log_softmax",
+    .help = "logarithm of the softmax over the last axis",
+    .kind = OP_STRUCTURED,
+    .inputs = 1,
+    .units = row_units,
+    .flops = exp_flops,
+    .kernel = KERNEL_TABLE(run_log_softmax),
+    .derivative = {log_softmax_dx},
     .examples = log_softmax_examples,
 };
 const Op row_cross_entropy = {
-    .name = "cross_entropy", .help = "loss of each row of logits against its class", .kind = OP_STRUCTURED, .inputs = 2,
-    .units = row_units, .flops = exp_flops, .kernel = KERNEL_TABLE(run_cross_entropy), .derivative = {cross_entropy_dx},
+    .name = "cross_entropy",
+    .help = "loss of each row of logits against its class",
+    .kind = OP_STRUCTURED,
+    .inputs = 2,
+    .units = row_units,
+    .flops = exp_flops,
+    .kernel = KERNEL_TABLE(run_cross_entropy),
+    .derivative = {cross_entropy_dx},
     .examples = cross_entropy_examples,
 };
 const Op row_softmax_minus_target = {
-    .name = "softmax_minus_target", .help = "the derivative of cross_entropy", .kind = OP_STRUCTURED, .inputs = 2,
-    .units = row_units, .flops = exp_flops, .kernel = KERNEL_TABLE(run_softmax_minus_target),
-    .derivative = {softmax_minus_target_dx}, .examples = minus_target_examples,
+    .name = "softmax_minus_target",
+    .help = "the derivative of cross_entropy",
+    .kind = OP_STRUCTURED,
+    .inputs = 2,
+    .units = row_units,
+    .flops = exp_flops,
+    .kernel = KERNEL_TABLE(run_softmax_minus_target),
+    .derivative = {softmax_minus_target_dx},
+    .examples = minus_target_examples,
 };
 
 Node *op_softmax(Node *x)

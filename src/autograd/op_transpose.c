@@ -60,8 +60,14 @@ static const OpExample examples[] = {{"a matrix", 1, {SHAPE(3, 4)}, {ANY}, matri
 KERNEL_DECLARE(Kernel, run_transpose);
 
 const Op row_transpose = {
-    .name = "transpose", .help = "two axes change places", .kind = OP_STRUCTURED, .inputs = 1, .units = transpose_units,
-    .kernel = KERNEL_TABLE(run_transpose), .derivative = {transpose_dx}, .examples = examples,
+    .name = "transpose",
+    .help = "two axes change places",
+    .kind = OP_STRUCTURED,
+    .inputs = 1,
+    .units = transpose_units,
+    .kernel = KERNEL_TABLE(run_transpose),
+    .derivative = {transpose_dx},
+    .examples = examples,
 };
 
 Node *op_transpose(Node *x, int a, int b)

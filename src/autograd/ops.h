@@ -5,11 +5,21 @@
 #include "autograd/graph.h"
 #include "autograd/window.h"
 
-#define UNARY(name, ...) extern const Op row_##name; Node *op_##name(Node *x);
-#define UNARY_K(name, ...) extern const Op row_##name; Node *op_##name(Node *x, double k);
-#define BINARY(name, ...) extern const Op row_##name; Node *op_##name(Node *a, Node *b);
-#define BINARY_K(name, ...) extern const Op row_##name; Node *op_##name(Node *a, Node *b, double k);
-#define TERNARY(name, ...) extern const Op row_##name; Node *op_##name(Node *a, Node *b, Node *c);
+#define UNARY(name, ...)                                                                                                       \
+    extern const Op row_##name;                                                                                                \
+    Node *op_##name(Node *x);
+#define UNARY_K(name, ...)                                                                                                     \
+    extern const Op row_##name;                                                                                                \
+    Node *op_##name(Node *x, double k);
+#define BINARY(name, ...)                                                                                                      \
+    extern const Op row_##name;                                                                                                \
+    Node *op_##name(Node *a, Node *b);
+#define BINARY_K(name, ...)                                                                                                    \
+    extern const Op row_##name;                                                                                                \
+    Node *op_##name(Node *a, Node *b, double k);
+#define TERNARY(name, ...)                                                                                                     \
+    extern const Op row_##name;                                                                                                \
+    Node *op_##name(Node *a, Node *b, Node *c);
 #define STRUCTURED(name) extern const Op row_##name;
 #include "autograd/ops.def"
 
@@ -21,10 +31,10 @@ extern const int op_count;
 Node *op_expand(Node *x, Shape shape);
 Node *op_zeros_like(Node *x);
 Node *op_sum_to(Node *x, Shape shape);
-Node *op_sum(Node *x);           /* of all elements: a scalar */
-Node *op_mean(Node *x);          /* likewise */
-Node *op_max_all(Node *x);       /* the largest element; NaN where there is one */
-Node *op_sum_last(Node *x);      /* over the last axis, which stays as 1 */
+Node *op_sum(Node *x);      /* of all elements: a scalar */
+Node *op_mean(Node *x);     /* likewise */
+Node *op_max_all(Node *x);  /* the largest element; NaN where there is one */
+Node *op_sum_last(Node *x); /* over the last axis, which stays as 1 */
 Shape shape_broadcast(Graph *graph, Shape a, Shape b);
 
 /* The same numbers: equal counts. */
@@ -52,8 +62,8 @@ Node *op_log_softmax(Node *x);
  * smoothing / classes; 0 where the class number is negative (ignored). Result [...]. */
 Node *op_cross_entropy(Node *logits, Node *target, double smoothing);
 
-/* Row `tokens[...]` of a table [count, dim]: [..., dim]; NaN where the number is no row's. And the reverse: rows [..., dim] added
- * up by their numbers into [count, dim]. */
+/* Row `tokens[...]` of a table [count, dim]: [..., dim]; NaN where the number is no row's. And the reverse: rows [..., dim]
+ * added up by their numbers into [count, dim]. */
 Node *op_embedding(Node *table, Node *tokens);
 Node *op_scatter_add(Node *rows, Node *tokens, int count);
 
@@ -67,9 +77,9 @@ Node *op_attention(Node *qkv, int heads, bool is_causal);
  * where not `is_centred`, x / sqrt(mean of squares + eps) * gain + bias. */
 Node *op_layer_norm(Node *x, Node *gain, Node *bias, double eps, bool is_centred);
 
-/* States of recurrent cells, from zero: x [batch, steps, gates * hidden] are the products of the inputs with their weight, the weight
- * is the recurrent one, [gates * hidden, hidden], gates as in torch.nn.LSTM and GRU. All states [batch, steps, hidden], or the last
- * alone [batch, hidden]. Of gru, the recurrent bias may stand behind the weight as one more column. */
+/* States of recurrent cells, from zero: x [batch, steps, gates * hidden] are the products of the inputs with their weight, the
+ * weight is the recurrent one, [gates * hidden, hidden], gates as in torch.nn.LSTM and GRU. All states [batch, steps, hidden],
+ * or the last alone [batch, hidden]. Of gru, the recurrent bias may stand behind the weight as one more column. */
 Node *op_rnn(Node *x, Node *weight, bool relu, bool last);
 Node *op_lstm(Node *x, Node *weight, bool last);
 Node *op_gru(Node *x, Node *weight, bool last);

@@ -156,8 +156,9 @@ static int buffer_to_take_over(Compiler *c, const Node *y, int step, int member)
     for (int k = 0; k < y->op->inputs; k++) {
         int x = base_of(y->in[k])->id;
         int buffer = c->buffer_of[x];
-        if (buffer && !c->is_root[x] && !c->is_taken[x] && c->last_step[x] == step && c->last_member[x] <= member && !c->read_whole[x] &&
-            c->step_of[x] != step && c->buffer[buffer - 1].bytes == bytes_of(c, y) && c->buffer[buffer - 1].last == step) {
+        if (buffer && !c->is_root[x] && !c->is_taken[x] && c->last_step[x] == step && c->last_member[x] <= member &&
+            !c->read_whole[x] && c->step_of[x] != step && c->buffer[buffer - 1].bytes == bytes_of(c, y) &&
+            c->buffer[buffer - 1].last == step) {
             c->is_taken[x] = true;
             return buffer;
         }

@@ -1,7 +1,8 @@
 /* From graph to program: drop what no result needs, fuse chains of element-wise operators, give every value a place in one
  * workspace, run the steps in order.
  *
- * A plan is immutable and holds offsets; a workspace holds the memory and the pointers. Running allocates nothing and cannot fail. */
+ * A plan is immutable and holds offsets; a workspace holds the memory and the pointers. Running allocates nothing and cannot
+ * fail. */
 #ifndef GRADTOOL_AUTOGRAD_PLAN_H
 #define GRADTOOL_AUTOGRAD_PLAN_H
 

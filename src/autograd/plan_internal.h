@@ -26,15 +26,15 @@ typedef struct Member {
 
 typedef struct Step {
     StepKind kind;
-    const Node *node;   /* KERNEL, TAP */
+    const Node *node; /* KERNEL, TAP */
     Kernel *kernel;
-    const Tap *taps;    /* TAP */
-    Member *member;     /* CHAIN */
+    const Tap *taps; /* TAP */
+    Member *member;  /* CHAIN */
     int members;
-    size_t elements;    /* CHAIN, TAP */
-    size_t units;       /* blocks of CHAIN and TAP */
+    size_t elements; /* CHAIN, TAP */
+    size_t units;    /* blocks of CHAIN and TAP */
     double flops;
-    bool is_divided;    /* worth more than one thread */
+    bool is_divided; /* worth more than one thread */
 } Step;
 
 struct Plan {
@@ -42,7 +42,7 @@ struct Plan {
     Variant variant;
     Step *step;
     int steps;
-    Place *place;       /* of each node */
+    Place *place; /* of each node */
     size_t persistent_bytes, shared_bytes;
     size_t scratch_bytes; /* of a thread: slots of chains, or what one operator asked for */
     bool is_divided;
@@ -52,8 +52,8 @@ struct Plan {
 struct Workspace {
     const Plan *plan;
     char *persistent, *shared;
-    void **at;          /* of each node; NULL for slots and dropped ones */
-    char *scratch[64];  /* of each thread */
+    void **at;         /* of each node; NULL for slots and dropped ones */
+    char *scratch[64]; /* of each thread */
     Arena *arena;
     RunContext context;
 };

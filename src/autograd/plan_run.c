@@ -132,7 +132,8 @@ static void run_step(const Step *step, const Workspace *w, char *scratch, size_t
         const void *in[OP_MAX_INPUTS];
         for (int k = 0; k < y->op->inputs; k++)
             in[k] = w->at[y->in[k]->id];
-        step->kernel(y, w->at[y->id], in, &(Part){.first = first, .count = last - first, .run = &w->context, .scratch = scratch});
+        step->kernel(y, w->at[y->id], in,
+                     &(Part){.first = first, .count = last - first, .run = &w->context, .scratch = scratch});
     }
 }
 

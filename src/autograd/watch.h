@@ -12,8 +12,8 @@ typedef struct Watch {
     Statistics *block; /* of each block, of the largest tensor that was attached */
     size_t blocks;
     StatisticsBlock *measure;
-    Statistics total;  /* since watch_begin */
-    bool is_present;   /* something was collected */
+    Statistics total; /* since watch_begin */
+    bool is_present;  /* something was collected */
 } Watch;
 
 /* Taps the node; `node` may be NULL (nothing is watched). Takes memory from `arena`. */

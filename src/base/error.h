@@ -23,7 +23,8 @@ Error *error_new(Arena *arena);
  * at a JSON value; at the key of a JSON object's member. A JSON place carries file, line, column, key path and the
  * offending line as an excerpt with carets. */
 bool error_add(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool error_in_file(Error *err, const char *file, long line, long column, const char *format, ...) __attribute__((format(printf, 5, 6)));
+bool error_in_file(Error *err, const char *file, long line, long column, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 bool error_at(Error *err, const struct Json *value, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool error_at_key(Error *err, const struct Json *member, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

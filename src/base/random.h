@@ -8,7 +8,15 @@
 #include <stdint.h>
 
 /* What a stream of numbers is for; the stream's number says which one of these (a layer, an epoch). */
-typedef enum RandomUse { RANDOM_INIT = 1, RANDOM_SHUFFLE, RANDOM_DROPOUT, RANDOM_DATA, RANDOM_PENALTY, RANDOM_PROBE, RANDOM_LATENT } RandomUse;
+typedef enum RandomUse {
+    RANDOM_INIT = 1,
+    RANDOM_SHUFFLE,
+    RANDOM_DROPOUT,
+    RANDOM_DATA,
+    RANDOM_PENALTY,
+    RANDOM_PROBE,
+    RANDOM_LATENT
+} RandomUse;
 
 typedef struct Random {
     uint32_t key[2];

@@ -145,7 +145,8 @@ static bool share_class_names(Arena *arena, const Dataset *training, Dataset *va
                                  validation->token_names ? "token" : "class", validation->class_names[i]);
     }
     /* Of text, tokens and classes are one vocabulary. */
-    for (size_t i = 0, n = validation->samples * shape_count(validation->input); all_known && validation->token_names && i < n; i++)
+    for (size_t i = 0, n = validation->samples * shape_count(validation->input); all_known && validation->token_names && i < n;
+         i++)
         validation->inputs[i] = (float)number[(int)validation->inputs[i]];
     for (size_t i = 0, n = validation->samples * shape_count(validation->target); all_known && i < n; i++)
         if (validation->targets[i] >= 0)

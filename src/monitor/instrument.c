@@ -28,8 +28,9 @@ void instrument_write_statistics(RunLog *log, const Statistics statistics[], con
     static const struct {
         const char *key;
         double (*value)(const Statistics *s);
-    } arrays[] = {{"norm", statistics_norm}, {"min", least},           {"max", greatest}, {"mean", statistics_mean},
-                  {"std", statistics_std},   {"zeros", zero_fraction}, {"nonfinite", nonfinite_count}};
+    } arrays[] = {{"norm", statistics_norm},     {"min", least},          {"max", greatest},
+                  {"mean", statistics_mean},     {"std", statistics_std}, {"zeros", zero_fraction},
+                  {"nonfinite", nonfinite_count}};
     for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
         Text *text = run_log_key(log, arrays[a].key);
         text_add_char(text, '[');

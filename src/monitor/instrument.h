@@ -26,12 +26,12 @@ typedef struct Instrument {
     bool wants_leaf_gradients, wants_updates;
     void *(*make)(const InstrumentSetup *setup);
     /* Each of these may be NULL. */
-    bool (*is_due)(const void *state, int64_t step);            /* NULL: in every measured step */
+    bool (*is_due)(const void *state, int64_t step); /* NULL: in every measured step */
     void (*attach)(void *state, const TrainGraph *graph);
-    void (*begin)(void *state);                                 /* a measured step */
-    void (*ran)(void *state, const TrainGraph *graph);          /* one of its micro-batches */
+    void (*begin)(void *state);                        /* a measured step */
+    void (*ran)(void *state, const TrainGraph *graph); /* one of its micro-batches */
     void (*gradient)(void *state, int index, const float *values, size_t count, const Statistics *statistics);
-    bool wants_statistics;                                      /* of gradients: they are taken once for all */
+    bool wants_statistics;                                                       /* of gradients: they are taken once for all */
     void (*updated)(void *state, int index, const UpdateStatistics *statistics); /* NULL statistics: not updated */
     void (*write)(void *state, int64_t step, RunLog *log);
 } Instrument;

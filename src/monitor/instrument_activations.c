@@ -73,11 +73,25 @@ static void write(void *context, int64_t step, RunLog *log)
 
 extern const Instrument instrument_activations, instrument_activation_gradients;
 const Instrument instrument_activations = {
-    .name = "activations", .help = "norm, min, max, mean, std, zeros, non-finite of every layer's output", .cost = "under 10 % of a step",
-    .is_default = true, .make = make_activations, .attach = attach, .begin = begin, .ran = ran, .write = write,
+    .name = "activations",
+    .help = "norm, min, max, mean, std, zeros, non-finite of every layer's output",
+    .cost = "under 10 % of a step",
+    .is_default = true,
+    .make = make_activations,
+    .attach = attach,
+    .begin = begin,
+    .ran = ran,
+    .write = write,
 };
 const Instrument instrument_activation_gradients = {
-    .name = "activation_gradients", .help = "the same of the loss's gradient with respect to every layer's output",
-    .cost = "under 10 % of a step", .is_default = true, .wants_leaf_gradients = true, .make = make_activation_gradients,
-    .attach = attach, .begin = begin, .ran = ran, .write = write,
+    .name = "activation_gradients",
+    .help = "the same of the loss's gradient with respect to every layer's output",
+    .cost = "under 10 % of a step",
+    .is_default = true,
+    .wants_leaf_gradients = true,
+    .make = make_activation_gradients,
+    .attach = attach,
+    .begin = begin,
+    .ran = ran,
+    .write = write,
 };

@@ -35,6 +35,12 @@ static void write(void *context, int64_t step, RunLog *log)
 
 extern const Instrument instrument_gradients;
 const Instrument instrument_gradients = {
-    .name = "gradients", .help = "norm, min, max, mean, std, zeros, non-finite of every weight's gradient", .cost = "under 3 % of a step",
-    .is_default = true, .make = make, .wants_statistics = true, .gradient = gradient, .write = write,
+    .name = "gradients",
+    .help = "norm, min, max, mean, std, zeros, non-finite of every weight's gradient",
+    .cost = "under 3 % of a step",
+    .is_default = true,
+    .make = make,
+    .wants_statistics = true,
+    .gradient = gradient,
+    .write = write,
 };

@@ -70,6 +70,12 @@ static void write(void *context, int64_t step, RunLog *log)
 
 extern const Instrument instrument_histograms;
 const Instrument instrument_histograms = {
-    .name = "histograms", .help = "exact histogram of every weight's gradient by power of two", .cost = "under 10 % of a step in which it is taken",
-    .is_default = true, .make = make, .is_due = is_due, .gradient = gradient, .write = write,
+    .name = "histograms",
+    .help = "exact histogram of every weight's gradient by power of two",
+    .cost = "under 10 % of a step in which it is taken",
+    .is_default = true,
+    .make = make,
+    .is_due = is_due,
+    .gradient = gradient,
+    .write = write,
 };

@@ -60,6 +60,12 @@ static void write(void *context, int64_t step, RunLog *log)
 
 extern const Instrument instrument_updates;
 const Instrument instrument_updates = {
-    .name = "updates", .help = "norm of every update over the norm of its weights", .cost = "under 3 % of a step",
-    .is_default = true, .wants_updates = true, .make = make, .updated = updated, .write = write,
+    .name = "updates",
+    .help = "norm of every update over the norm of its weights",
+    .cost = "under 3 % of a step",
+    .is_default = true,
+    .wants_updates = true,
+    .make = make,
+    .updated = updated,
+    .write = write,
 };

@@ -27,8 +27,10 @@ typedef struct MonitorOptions {
 } MonitorOptions;
 
 static const Field monitor_fields[] = {
-    {"every", FIELD_INTEGER, offsetof(MonitorOptions, every), "1", .limit = FIELD_POSITIVE, .help = "steps between measured ones"},
-    {"histogram_every", FIELD_INTEGER, offsetof(MonitorOptions, histogram_every), "50", .limit = FIELD_NOT_NEGATIVE, .help = "steps between histograms; 0: none"},
+    {"every", FIELD_INTEGER, offsetof(MonitorOptions, every), "1", .limit = FIELD_POSITIVE,
+     .help = "steps between measured ones"},
+    {"histogram_every", FIELD_INTEGER, offsetof(MonitorOptions, histogram_every), "50", .limit = FIELD_NOT_NEGATIVE,
+     .help = "steps between histograms; 0: none"},
     {"instruments", FIELD_JSON, offsetof(MonitorOptions, instruments), .help = "names, or \"all\", or \"none\""},
     {0}};
 static const Field output_fields[] = {
@@ -53,7 +55,7 @@ struct Monitor {
     Variant variant;
     Statistics *gradient; /* of each weight, in the last measured step */
     bool *present;
-    RunLog *log;          /* NULL: nothing is written */
+    RunLog *log; /* NULL: nothing is written */
     const char *folder;
     Observer observer;
     MonitorListener listener;
@@ -200,7 +202,8 @@ static bool hooked(void *context, const HookReport *r, Error *err)
 }
 
 /* FOLDER/saved/fc1.weight.grad/step-12.safetensors; of a micro-batch step-12-2. */
-static bool save(void *context, int64_t step, int64_t micro, const char *on, const char *at, Shape shape, const float *values, Error *err)
+static bool save(void *context, int64_t step, int64_t micro, const char *on, const char *at, Shape shape, const float *values,
+                 Error *err)
 {
     Monitor *m = context;
     if (!m->log)
@@ -332,8 +335,19 @@ Monitor *monitor_new(Arena *arena, const Config *config, Error *err)
     m->gradient = ARENA_ARRAY(arena, Statistics, config->model->parameters);
     m->present = ARENA_ARRAY(arena, bool, config->model->parameters);
     m->observer = (Observer){
-        .context = m, .measures = measures, .attach = attach, .begin = begin, .ran = ran, .gradient = gradient, .updated = updated,
-        .accumulated = accumulated, .hooked = hooked, .save = save, .clipped = clipped, .stepped = stepped, .evaluated = evaluated,
+        .context = m,
+        .measures = measures,
+        .attach = attach,
+        .begin = begin,
+        .ran = ran,
+        .gradient = gradient,
+        .updated = updated,
+        .accumulated = accumulated,
+        .hooked = hooked,
+        .save = save,
+        .clipped = clipped,
+        .stepped = stepped,
+        .evaluated = evaluated,
     };
     fit_instruments(m);
     complete_instruments(m, config->monitor);
@@ -406,7 +420,9 @@ const char *monitor_open(Monitor *m, const char *wanted, Error *err)
     json_write(&text, m->config->json, 0);
     text_add_char(&text, '\n');
     m->folder = folder;
-    m->log = file_write(path_join(m->arena, folder, "config.json"), text.at, text.length, err) ? run_log_open(m->arena, folder, err) : NULL;
+    m->log = file_write(path_join(m->arena, folder, "config.json"), text.at, text.length, err)
+                 ? run_log_open(m->arena, folder, err)
+                 : NULL;
     if (m->log)
         log_run(m);
     if (!m->log || !run_log_flush(m->log, err)) {
@@ -422,7 +438,8 @@ bool monitor_close(Monitor *m, TrainStatus status, int64_t step, double seconds,
         return true;
     const Model *model = m->config->model;
     Arena *scratch = arena_new(m->arena);
-    bool fine = tensor_file_write(path_join(scratch, m->folder, "model.safetensors"), model->state, model->states, scratch, err);
+    bool fine =
+        tensor_file_write(path_join(scratch, m->folder, "model.safetensors"), model->state, model->states, scratch, err);
     arena_free(scratch);
     run_log_begin(m->log, "end");
     run_log_string(m->log, "status", train_status_name(fine ? status : TRAIN_FAILED));

@@ -27,8 +27,8 @@ const OutputOptions *monitor_output(const Monitor *monitor);
 const Observer *monitor_observer(const Monitor *monitor);
 void monitor_listen(Monitor *monitor, const MonitorListener *listener);
 
-/* Makes the run folder (`wanted` as in run_folder_make), writes config.json and the run event. Before this, and without it, nothing is written:
- * the instruments measure all the same. Returns the folder. */
+/* Makes the run folder (`wanted` as in run_folder_make), writes config.json and the run event. Before this, and without it,
+ * nothing is written: the instruments measure all the same. Returns the folder. */
 const char *monitor_open(Monitor *monitor, const char *wanted, Error *err);
 /* Writes model.safetensors and the end event. */
 bool monitor_close(Monitor *monitor, TrainStatus status, int64_t step, double seconds, Error *err);

@@ -107,7 +107,8 @@ static bool scan_exponent(Scan *scan, char **at, int *exponent)
     return true;
 }
 
-/* The digits at *at, appended to *digits as long as they fit; the rest is counted in *dropped. Returns how many were appended. */
+/* The digits at *at, appended to *digits as long as they fit; the rest is counted in *dropped. Returns how many were appended.
+ */
 static int scan_digits(char **at, uint64_t *digits, int *dropped)
 {
     /* 2^64 has 20 digits: below this bound one more always fits. */

@@ -7,8 +7,9 @@
 #include "base/fields.h"
 #include "base/random.h"
 
-const char *const init_names[] = {"default",       "zeros",           "ones",           "constant",       "normal", "uniform",
-                                  "xavier_uniform", "xavier_normal",   "kaiming_uniform", "kaiming_normal", "orthogonal", NULL};
+const char *const init_names[] = {"default",         "zeros",          "ones",           "constant",
+                                  "normal",          "uniform",        "xavier_uniform", "xavier_normal",
+                                  "kaiming_uniform", "kaiming_normal", "orthogonal",     NULL};
 
 const char *const init_help[] = {
     "what PyTorch does for the layer",
@@ -27,20 +28,22 @@ const char *const init_help[] = {
 static const char *const nonlinearities[] = {"leaky_relu", "relu", "linear", "tanh", "sigmoid", "selu", NULL};
 static const char *const modes[] = {"fan_in", "fan_out", NULL};
 
-static const Field value_fields[] = {
-    {"value", FIELD_NUMBER, offsetof(Init, value), .required = true, .help = "every element"}, {0}};
+static const Field value_fields[] = {{"value", FIELD_NUMBER, offsetof(Init, value), .required = true, .help = "every element"},
+                                     {0}};
 static const Field normal_fields[] = {
     {"mean", FIELD_NUMBER, offsetof(Init, mean), "0", .help = "mean"},
     {"std", FIELD_NUMBER, offsetof(Init, std), "1", .limit = FIELD_NOT_NEGATIVE, .help = "standard deviation"},
     {0}};
-static const Field uniform_fields[] = {
-    {"low", FIELD_NUMBER, offsetof(Init, low), "0", .help = "lower end"}, {"high", FIELD_NUMBER, offsetof(Init, high), "1", .help = "upper end"}, {0}};
+static const Field uniform_fields[] = {{"low", FIELD_NUMBER, offsetof(Init, low), "0", .help = "lower end"},
+                                       {"high", FIELD_NUMBER, offsetof(Init, high), "1", .help = "upper end"},
+                                       {0}};
 static const Field gain_fields[] = {{"gain", FIELD_NUMBER, offsetof(Init, gain), "1", .help = "factor"}, {0}};
-static const Field kaiming_fields[] = {
-    {"nonlinearity", FIELD_CHOICE, offsetof(Init, nonlinearity), "\"leaky_relu\"", .choices = nonlinearities, .help = "what follows the layer"},
-    {"mode", FIELD_CHOICE, offsetof(Init, mode), "\"fan_in\"", .choices = modes, .help = "which variance is kept: forward or backward"},
-    {"a", FIELD_NUMBER, offsetof(Init, slope), "0", .help = "slope of leaky_relu"},
-    {0}};
+static const Field kaiming_fields[] = {{"nonlinearity", FIELD_CHOICE, offsetof(Init, nonlinearity), "\"leaky_relu\"",
+                                        .choices = nonlinearities, .help = "what follows the layer"},
+                                       {"mode", FIELD_CHOICE, offsetof(Init, mode), "\"fan_in\"", .choices = modes,
+                                        .help = "which variance is kept: forward or backward"},
+                                       {"a", FIELD_NUMBER, offsetof(Init, slope), "0", .help = "slope of leaky_relu"},
+                                       {0}};
 static const Field no_fields[] = {{0}};
 
 static const Field *fields_of(InitKind kind)
@@ -109,7 +112,8 @@ static void fill_normal(Parameter *p, Random random, double mean, double std)
 }
 
 /* Gram-Schmidt, twice for accuracy, over the rows (or columns, where fewer) of a normal matrix. */
-static void fill_orthogonal(float *data, size_t rows, size_t columns, Random random, uint64_t first, double gain, Arena *scratch)
+static void fill_orthogonal(float *data, size_t rows, size_t columns, Random random, uint64_t first, double gain,
+                            Arena *scratch)
 {
     size_t vectors = rows < columns ? rows : columns, length = rows < columns ? columns : rows;
     double *q = ARENA_ARRAY(scratch, double, vectors *length);

@@ -27,9 +27,9 @@ typedef enum InitKind {
 typedef struct Init {
     InitKind kind;
     double value, mean, std, low, high, gain;
-    double slope;      /* of kaiming's leaky_relu */
-    int nonlinearity;  /* index into torch.nn.init.calculate_gain's names */
-    int mode;          /* 0 fan_in, 1 fan_out */
+    double slope;     /* of kaiming's leaky_relu */
+    int nonlinearity; /* index into torch.nn.init.calculate_gain's names */
+    int mode;         /* 0 fan_in, 1 fan_out */
 } Init;
 
 /* A matrix or kernel inside a parameter is initialised by itself: `parts` equal parts along the first axis. */

@@ -26,10 +26,10 @@ typedef struct LayerParameter {
 
 struct Layer {
     const LayerType *type;
-    const char *name;   /* in its list */
-    const char *path;   /* joined by dots */
+    const char *name; /* in its list */
+    const char *path; /* joined by dots */
     Json *json;
-    void *options;      /* what the type's fields were read into */
+    void *options;                   /* what the type's fields were read into */
     Layer *source[LAYER_MAX_INPUTS]; /* NULL: the input of the list */
     int inputs;
     Shape in[LAYER_MAX_INPUTS]; /* of one sample */
@@ -64,8 +64,8 @@ typedef struct ModelBuild {
     bool training;
     LayerHook *on_output;
     void *context;
-    int group;  /* leaf layers of this checkpointed segment; 0: none is begun by leaves */
-    int left;   /* leaf layers that are still to be checkpointed */
+    int group;    /* leaf layers of this checkpointed segment; 0: none is begun by leaves */
+    int left;     /* leaf layers that are still to be checkpointed */
     int in_group; /* leaf layers of the segment so far */
 } ModelBuild;
 
@@ -76,8 +76,8 @@ struct LayerType {
     const char *help;
     const Field *fields;
     size_t options_size;
-    int keys;            /* LayerKeys */
-    bool takes_many;     /* "input" may be a list */
+    int keys;        /* LayerKeys */
+    bool takes_many; /* "input" may be a list */
     bool is_container;
     /* Sets layer->output from layer->in and declares parameters. */
     bool (*declare)(Layer *layer, ModelReader *reader, Error *err);
@@ -91,7 +91,8 @@ extern const LayerType *const layer_table[];
 extern const int layer_count;
 
 /* Declares a parameter NAME of the layer. `role` says whose "init" applies. Returns its index in layer->own. */
-/* ROLE_WEIGHT and ROLE_BIAS: the layer's own init, else the model's. ROLE_GAIN and ROLE_SHIFT (of norms, embeddings): the layer's alone. */
+/* ROLE_WEIGHT and ROLE_BIAS: the layer's own init, else the model's. ROLE_GAIN and ROLE_SHIFT (of norms, embeddings): the
+ * layer's alone. */
 typedef enum ParameterRole { ROLE_WEIGHT, ROLE_BIAS, ROLE_GAIN, ROLE_SHIFT, ROLE_BUFFER, ROLE_COUNTER } ParameterRole;
 int layer_declare(Layer *layer, ModelReader *reader, const char *name, Shape shape, ParameterRole role, Init standard, Fan fan);
 
@@ -103,8 +104,8 @@ bool layer_list_read(ModelReader *reader, Json *array, const char *path, Shape i
 Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input);
 /* The leaf layers in the list and in its containers. */
 int layer_list_leaves(const LayerList *list);
-/* From here on the next `leaves` leaf layers are checkpointed, in segments of `group`, `group` - 1, ...; where a segment or such a stretch is open
- * already, nothing changes. Returns whether it was begun; only who began it ends it. */
+/* From here on the next `leaves` leaf layers are checkpointed, in segments of `group`, `group` - 1, ...; where a segment or
+ * such a stretch is open already, nothing changes. Returns whether it was begun; only who began it ends it. */
 bool layer_recompute_begin(ModelBuild *build, int leaves, int group);
 void layer_recompute_end(ModelBuild *build);
 

@@ -15,12 +15,12 @@ static bool keeps_shape_of_rows(Layer *layer, ModelReader *reader, Error *err)
     return keeps_shape(layer, reader, err);
 }
 
-#define ACTIVATION(word, text, declare_function)                                                                       \
-    static Node *build_##word(const Layer *layer, ModelBuild *build, Node *const x[])                                  \
-    {                                                                                                                  \
-        (void)layer, (void)build;                                                                                      \
-        return op_##word(x[0]);                                                                                        \
-    }                                                                                                                  \
+#define ACTIVATION(word, text, declare_function)                                                                               \
+    static Node *build_##word(const Layer *layer, ModelBuild *build, Node *const x[])                                          \
+    {                                                                                                                          \
+        (void)layer, (void)build;                                                                                              \
+        return op_##word(x[0]);                                                                                                \
+    }                                                                                                                          \
     const LayerType layer_##word = {.name = #word, .help = text, .declare = declare_function, .build = build_##word};
 
 ACTIVATION(relu, "max(x, 0)", keeps_shape)
@@ -38,8 +38,8 @@ typedef struct LeakyOptions {
     double slope;
 } LeakyOptions;
 
-static const Field leaky_fields[] = {
-    {"slope", FIELD_NUMBER, offsetof(LeakyOptions, slope), "0.01", .help = "slope below 0"}, {0}};
+static const Field leaky_fields[] = {{"slope", FIELD_NUMBER, offsetof(LeakyOptions, slope), "0.01", .help = "slope below 0"},
+                                     {0}};
 
 static Node *build_leaky_relu(const Layer *layer, ModelBuild *build, Node *const x[])
 {
@@ -49,8 +49,12 @@ static Node *build_leaky_relu(const Layer *layer, ModelBuild *build, Node *const
 }
 
 const LayerType layer_leaky_relu = {
-    .name = "leaky_relu", .help = "x, or slope x below 0", .fields = leaky_fields, .options_size = sizeof(LeakyOptions),
-    .declare = keeps_shape, .build = build_leaky_relu,
+    .name = "leaky_relu",
+    .help = "x, or slope x below 0",
+    .fields = leaky_fields,
+    .options_size = sizeof(LeakyOptions),
+    .declare = keeps_shape,
+    .build = build_leaky_relu,
 };
 
 typedef struct GeluOptions {
@@ -70,6 +74,10 @@ static Node *build_gelu(const Layer *layer, ModelBuild *build, Node *const x[])
 }
 
 const LayerType layer_gelu = {
-    .name = "gelu", .help = "x times the normal distribution function of x", .fields = gelu_fields, .options_size = sizeof(GeluOptions),
-    .declare = keeps_shape, .build = build_gelu,
+    .name = "gelu",
+    .help = "x times the normal distribution function of x",
+    .fields = gelu_fields,
+    .options_size = sizeof(GeluOptions),
+    .declare = keeps_shape,
+    .build = build_gelu,
 };

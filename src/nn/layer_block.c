@@ -11,7 +11,9 @@ typedef struct BlockOptions {
 
 static const Field block_fields[] = {
     {"layers", FIELD_JSON, offsetof(BlockOptions, layers), .required = true, .help = "its layers"},
-    {"checkpoint", FIELD_JSON, offsetof(BlockOptions, checkpoint), "false", .help = "true: recompute it in the backward pass; \"sqrt\": in segments, so that memory grows with the square root of the layers"},
+    {"checkpoint", FIELD_JSON, offsetof(BlockOptions, checkpoint), "false",
+     .help = "true: recompute it in the backward pass; \"sqrt\": in segments, so that memory grows with the square root of the "
+             "layers"},
     {"no_grad", FIELD_BOOL, offsetof(BlockOptions, no_grad), "false", .help = "no gradient in it, and none through it"},
     {"freeze", FIELD_BOOL, offsetof(BlockOptions, freeze), "false", .help = "its parameters do not learn"},
     {0}};
@@ -48,8 +50,13 @@ static Node *build_block(const Layer *layer, ModelBuild *build, Node *const x[])
 }
 
 const LayerType layer_block = {
-    .name = "block", .help = "layers under one name; may be frozen or without gradient", .fields = block_fields,
-    .options_size = sizeof(BlockOptions), .is_container = true, .declare = declare_block, .build = build_block,
+    .name = "block",
+    .help = "layers under one name; may be frozen or without gradient",
+    .fields = block_fields,
+    .options_size = sizeof(BlockOptions),
+    .is_container = true,
+    .declare = declare_block,
+    .build = build_block,
 };
 
 typedef struct ResidualOptions {
@@ -58,7 +65,8 @@ typedef struct ResidualOptions {
 
 static const Field residual_fields[] = {
     {"layers", FIELD_JSON, offsetof(ResidualOptions, layers), .required = true, .help = "the branch"},
-    {"shortcut", FIELD_JSON, offsetof(ResidualOptions, shortcut), .help = "layers of the shortcut; by default it is the input itself"},
+    {"shortcut", FIELD_JSON, offsetof(ResidualOptions, shortcut),
+     .help = "layers of the shortcut; by default it is the input itself"},
     {0}};
 
 static bool declare_residual(Layer *layer, ModelReader *reader, Error *err)
@@ -67,13 +75,15 @@ static bool declare_residual(Layer *layer, ModelReader *reader, Error *err)
     Shape shortcut = layer->in[0];
     if (!layer_list_read(reader, options->layers, layer->path, layer->in[0], &layer->list, &layer->output))
         return false;
-    if (options->shortcut && !layer_list_read(reader, options->shortcut, arena_printf(reader->arena, "%s.shortcut", layer->path),
-                                              layer->in[0], &layer->shortcut, &shortcut))
+    if (options->shortcut &&
+        !layer_list_read(reader, options->shortcut, arena_printf(reader->arena, "%s.shortcut", layer->path), layer->in[0],
+                         &layer->shortcut, &shortcut))
         return false;
     if (!shape_equal(shortcut, layer->output)) {
-        error_at(err, layer->json, "the branch of %s gives %s, its shortcut %s", layer->path, shape_text(reader->arena, layer->output),
-                 shape_text(reader->arena, shortcut));
-        return error_hint(err, "a `shortcut` of its own can change the shape: \"shortcut\": [{\"type\": \"linear\", \"out\": ...}]");
+        error_at(err, layer->json, "the branch of %s gives %s, its shortcut %s", layer->path,
+                 shape_text(reader->arena, layer->output), shape_text(reader->arena, shortcut));
+        return error_hint(err,
+                          "a `shortcut` of its own can change the shape: \"shortcut\": [{\"type\": \"linear\", \"out\": ...}]");
     }
     return true;
 }
@@ -85,8 +95,13 @@ static Node *build_residual(const Layer *layer, ModelBuild *build, Node *const x
 }
 
 const LayerType layer_residual = {
-    .name = "residual", .help = "layers(x) + shortcut(x)", .fields = residual_fields, .options_size = sizeof(ResidualOptions),
-    .is_container = true, .declare = declare_residual, .build = build_residual,
+    .name = "residual",
+    .help = "layers(x) + shortcut(x)",
+    .fields = residual_fields,
+    .options_size = sizeof(ResidualOptions),
+    .is_container = true,
+    .declare = declare_residual,
+    .build = build_residual,
 };
 
 typedef struct RepeatOptions {
@@ -130,6 +145,11 @@ static Node *build_repeat(const Layer *layer, ModelBuild *build, Node *const x[]
 }
 
 const LayerType layer_repeat = {
-    .name = "repeat", .help = "copies of its layers in a row, each with weights of its own", .fields = repeat_fields,
-    .options_size = sizeof(RepeatOptions), .is_container = true, .declare = declare_repeat, .build = build_repeat,
+    .name = "repeat",
+    .help = "copies of its layers in a row, each with weights of its own",
+    .fields = repeat_fields,
+    .options_size = sizeof(RepeatOptions),
+    .is_container = true,
+    .declare = declare_repeat,
+    .build = build_repeat,
 };

@@ -12,8 +12,8 @@ static bool declare_elementwise(Layer *layer, ModelReader *reader, Error *err)
                             shape_text(reader->arena, shape), shape_text(reader->arena, other));
         for (int k = 0; k < shape.rank; k++) {
             if (shape.dim[k] != other.dim[k] && shape.dim[k] != 1 && other.dim[k] != 1)
-                return error_at(err, json_member(layer->json, "input"), "%s of %s and %s: the shapes do not match", layer->type->name,
-                                shape_text(reader->arena, shape), shape_text(reader->arena, other));
+                return error_at(err, json_member(layer->json, "input"), "%s of %s and %s: the shapes do not match",
+                                layer->type->name, shape_text(reader->arena, shape), shape_text(reader->arena, other));
             shape.dim[k] = shape.dim[k] == 1 ? other.dim[k] : shape.dim[k];
         }
     }
@@ -56,8 +56,9 @@ static bool declare_concat(Layer *layer, ModelReader *reader, Error *err)
         int size = other.rank == shape.rank ? other.dim[axis] : 0;
         other.dim[axis] = shape.dim[axis];
         if (!shape_equal(other, shape))
-            return error_at(err, json_member(layer->json, "input"), "concat of %s and %s: only %s may differ", shape_text(reader->arena, shape),
-                            shape_text(reader->arena, layer->in[i]), axis ? "the last axis" : "the first axis");
+            return error_at(err, json_member(layer->json, "input"), "concat of %s and %s: only %s may differ",
+                            shape_text(reader->arena, shape), shape_text(reader->arena, layer->in[i]),
+                            axis ? "the last axis" : "the first axis");
         shape.dim[axis] += size;
     }
     layer->output = shape;
@@ -88,9 +89,15 @@ static Node *build_detach(const Layer *layer, ModelBuild *build, Node *const x[]
 
 const LayerType layer_add = {
     .name = "add", .help = "the sum of its inputs", .takes_many = true, .declare = declare_elementwise, .build = build_add};
-const LayerType layer_multiply = {
-    .name = "multiply", .help = "the product of its inputs", .takes_many = true, .declare = declare_elementwise, .build = build_multiply};
-const LayerType layer_concat = {
-    .name = "concat", .help = "its inputs joined along the last axis, of images the channels", .takes_many = true,
-    .declare = declare_concat, .build = build_concat};
-const LayerType layer_detach = {.name = "detach", .help = "passes values on, but no gradient", .declare = declare_detach, .build = build_detach};
+const LayerType layer_multiply = {.name = "multiply",
+                                  .help = "the product of its inputs",
+                                  .takes_many = true,
+                                  .declare = declare_elementwise,
+                                  .build = build_multiply};
+const LayerType layer_concat = {.name = "concat",
+                                .help = "its inputs joined along the last axis, of images the channels",
+                                .takes_many = true,
+                                .declare = declare_concat,
+                                .build = build_concat};
+const LayerType layer_detach = {
+    .name = "detach", .help = "passes values on, but no gradient", .declare = declare_detach, .build = build_detach};

@@ -26,6 +26,10 @@ static Node *build(const Layer *layer, ModelBuild *b, Node *const x[])
 }
 
 const LayerType layer_dropout = {
-    .name = "dropout", .help = "zeros elements at random while training", .fields = fields, .options_size = sizeof(Options),
-    .declare = declare, .build = build,
+    .name = "dropout",
+    .help = "zeros elements at random while training",
+    .fields = fields,
+    .options_size = sizeof(Options),
+    .declare = declare,
+    .build = build,
 };

@@ -11,7 +11,8 @@ typedef struct Options {
 
 static const Field fields[] = {
     {"expr", FIELD_JSON, offsetof(Options, expr), .required = true, .help = "the value, in x"},
-    {"grad", FIELD_JSON, offsetof(Options, grad), .help = "the gradient of x, in x, the output y and the incoming grad; by default the value's derivative"},
+    {"grad", FIELD_JSON, offsetof(Options, grad),
+     .help = "the gradient of x, in x, the output y and the incoming grad; by default the value's derivative"},
     {0}};
 
 static const Expression *parse(const Json *text, const char *const known[], int count, ModelReader *reader, Error *err)
@@ -37,8 +38,8 @@ static Node *value_of(const Layer *layer, Node *x, Error *err)
     return y && options->gradient ? expression_custom(y, x, "x", options->gradient) : y;
 }
 
-/* The shape is found by building the value for two samples: the first axis must stay the batch. The derivative is built as well,
- * so that its mistakes are found here, too. */
+/* The shape is found by building the value for two samples: the first axis must stay the batch. The derivative is built as
+ * well, so that its mistakes are found here, too. */
 static bool declare(Layer *layer, ModelReader *reader, Error *err)
 {
     Options *options = layer->options;
@@ -52,7 +53,8 @@ static bool declare(Layer *layer, ModelReader *reader, Error *err)
     Node *y = value_of(layer, x, err);
     bool fine = y != NULL;
     if (fine && (y->shape.rank < 1 || y->shape.dim[0] != 2))
-        fine = error_at(err, options->expr, "the value's first axis must be that of the samples; this one gives %s for samples of %s",
+        fine = error_at(err, options->expr,
+                        "the value's first axis must be that of the samples; this one gives %s for samples of %s",
                         shape_text(scratch, y->shape), shape_text(scratch, layer->in[0]));
     if (fine) {
         layer->output = shape_rest(y->shape);
@@ -72,6 +74,10 @@ static Node *build(const Layer *layer, ModelBuild *b, Node *const x[])
 }
 
 const LayerType layer_function = {
-    .name = "function", .help = "an expression in x, with its own derivative where wanted", .fields = fields, .options_size = sizeof(Options),
-    .declare = declare, .build = build,
+    .name = "function",
+    .help = "an expression in x, with its own derivative where wanted",
+    .fields = fields,
+    .options_size = sizeof(Options),
+    .declare = declare,
+    .build = build,
 };

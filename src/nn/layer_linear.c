@@ -34,6 +34,11 @@ static Node *build(const Layer *layer, ModelBuild *b, Node *const x[])
 }
 
 const LayerType layer_linear = {
-    .name = "linear", .help = "x W^T + b over the last axis; weight is [out, in]", .fields = fields, .options_size = sizeof(Options),
-    .keys = KEYS_WEIGHT | KEYS_BIAS, .declare = declare, .build = build,
+    .name = "linear",
+    .help = "x W^T + b over the last axis; weight is [out, in]",
+    .fields = fields,
+    .options_size = sizeof(Options),
+    .keys = KEYS_WEIGHT | KEYS_BIAS,
+    .declare = declare,
+    .build = build,
 };

@@ -6,14 +6,20 @@ typedef struct Options {
     bool affine;
 } Options;
 
-#define AFFINE {"affine", FIELD_BOOL, offsetof(Options, affine), "true", .help = "learns a gain and a bias"}
-#define EPS(standard) {"eps", FIELD_NUMBER, offsetof(Options, eps), standard, .limit = FIELD_NOT_NEGATIVE, .help = "added to the variance"}
+#define AFFINE                                                                                                                 \
+    {                                                                                                                          \
+        "affine", FIELD_BOOL, offsetof(Options, affine), "true", .help = "learns a gain and a bias"                            \
+    }
+#define EPS(standard)                                                                                                          \
+    {                                                                                                                          \
+        "eps", FIELD_NUMBER, offsetof(Options, eps), standard, .limit = FIELD_NOT_NEGATIVE, .help = "added to the variance"    \
+    }
 
-static const Field batchnorm_fields[] = {
-    EPS("1e-05"),
-    {"momentum", FIELD_NUMBER, offsetof(Options, momentum), "0.1", .limit = FIELD_FRACTION, .help = "weight of the new batch in the running statistics"},
-    AFFINE,
-    {0}};
+static const Field batchnorm_fields[] = {EPS("1e-05"),
+                                         {"momentum", FIELD_NUMBER, offsetof(Options, momentum), "0.1", .limit = FIELD_FRACTION,
+                                          .help = "weight of the new batch in the running statistics"},
+                                         AFFINE,
+                                         {0}};
 static const Field layernorm_fields[] = {EPS("1e-05"), AFFINE, {0}};
 /* rmsnorm's eps is float32's epsilon, as torch.finfo has it. */
 static const Field rmsnorm_fields[] = {EPS("1.1920928955078125e-07"), AFFINE, {0}};
@@ -94,8 +100,13 @@ static Node *build_batchnorm(const Layer *layer, ModelBuild *b, Node *const x[])
 }
 
 const LayerType layer_batchnorm = {
-    .name = "batchnorm", .help = "normalises each feature (of images, each channel) over the batch", .fields = batchnorm_fields,
-    .options_size = sizeof(Options), .keys = KEYS_WEIGHT | KEYS_BIAS, .declare = declare_batchnorm, .build = build_batchnorm,
+    .name = "batchnorm",
+    .help = "normalises each feature (of images, each channel) over the batch",
+    .fields = batchnorm_fields,
+    .options_size = sizeof(Options),
+    .keys = KEYS_WEIGHT | KEYS_BIAS,
+    .declare = declare_batchnorm,
+    .build = build_batchnorm,
 };
 
 /* layernorm takes the whole sample of an image, otherwise the last axis; rmsnorm the last axis. */
@@ -121,7 +132,8 @@ static bool declare_by_sample(Layer *layer, ModelReader *reader, Error *err)
 /* The layer's own parameter, or `otherwise` everywhere. */
 static Node *parameter_or(const Layer *layer, ModelBuild *b, int index, double otherwise)
 {
-    return index < layer->owns ? layer_parameter(layer, b, index) : op_expand(graph_constant(b->graph, otherwise), normalised(layer));
+    return index < layer->owns ? layer_parameter(layer, b, index)
+                               : op_expand(graph_constant(b->graph, otherwise), normalised(layer));
 }
 
 static Node *build_by_row(const Layer *layer, ModelBuild *b, Node *const x[])
@@ -132,10 +144,20 @@ static Node *build_by_row(const Layer *layer, ModelBuild *b, Node *const x[])
 }
 
 const LayerType layer_layernorm = {
-    .name = "layernorm", .help = "normalises the last axis (of images, the whole sample)", .fields = layernorm_fields,
-    .options_size = sizeof(Options), .keys = KEYS_WEIGHT | KEYS_BIAS, .declare = declare_by_sample, .build = build_by_row,
+    .name = "layernorm",
+    .help = "normalises the last axis (of images, the whole sample)",
+    .fields = layernorm_fields,
+    .options_size = sizeof(Options),
+    .keys = KEYS_WEIGHT | KEYS_BIAS,
+    .declare = declare_by_sample,
+    .build = build_by_row,
 };
 const LayerType layer_rmsnorm = {
-    .name = "rmsnorm", .help = "divides by the root mean square of the last axis", .fields = rmsnorm_fields,
-    .options_size = sizeof(Options), .keys = KEYS_WEIGHT, .declare = declare_by_sample, .build = build_by_row,
+    .name = "rmsnorm",
+    .help = "divides by the root mean square of the last axis",
+    .fields = rmsnorm_fields,
+    .options_size = sizeof(Options),
+    .keys = KEYS_WEIGHT,
+    .declare = declare_by_sample,
+    .build = build_by_row,
 };

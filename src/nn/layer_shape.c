@@ -39,7 +39,8 @@ static bool declare_reshape(Layer *layer, ModelReader *reader, Error *err)
     if (open >= 0 && count % known == 0)
         shape.dim[open] = (int)(count / known);
     if (open >= 0 ? count % known != 0 : count != known)
-        return error_at(err, value, "%s has %zu elements, the new shape another number", shape_text(reader->arena, layer->in[0]), count);
+        return error_at(err, value, "%s has %zu elements, the new shape another number",
+                        shape_text(reader->arena, layer->in[0]), count);
     layer->output = shape;
     return true;
 }
@@ -49,8 +50,13 @@ static Node *build(const Layer *layer, ModelBuild *b, Node *const x[])
     return op_reshape(x[0], layer_batch_shape(b, layer->output));
 }
 
-const LayerType layer_flatten = {.name = "flatten", .help = "all axes of a sample as one", .declare = declare_flatten, .build = build};
+const LayerType layer_flatten = {
+    .name = "flatten", .help = "all axes of a sample as one", .declare = declare_flatten, .build = build};
 const LayerType layer_reshape = {
-    .name = "reshape", .help = "the same numbers under another shape", .fields = reshape_fields, .options_size = sizeof(ReshapeOptions),
-    .declare = declare_reshape, .build = build,
+    .name = "reshape",
+    .help = "the same numbers under another shape",
+    .fields = reshape_fields,
+    .options_size = sizeof(ReshapeOptions),
+    .declare = declare_reshape,
+    .build = build,
 };

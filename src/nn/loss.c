@@ -43,10 +43,10 @@ Loss *loss_read(Arena *arena, Json *slot, Error *err)
         int reduction;
     } Common;
     static const char *const reductions[] = {"mean", "sum", NULL};
-    static const Field fields[] = {
-        {"type", FIELD_STRING, offsetof(Common, type), .required = true, .help = "a loss's name"},
-        {"reduction", FIELD_CHOICE, offsetof(Common, reduction), "\"mean\"", .choices = reductions, .help = "mean or sum of the terms"},
-        {0}};
+    static const Field fields[] = {{"type", FIELD_STRING, offsetof(Common, type), .required = true, .help = "a loss's name"},
+                                   {"reduction", FIELD_CHOICE, offsetof(Common, reduction), "\"mean\"", .choices = reductions,
+                                    .help = "mean or sum of the terms"},
+                                   {0}};
     if (slot->type == JSON_STRING) { /* "mse" is short for {"type": "mse"} */
         Json *object = json_new(arena, JSON_OBJECT);
         object->source = slot->source;
@@ -125,7 +125,8 @@ static bool check_expression(const Loss *loss, Shape output, const Targets *targ
     static const char *const names[] = {"output", "target"};
     Graph *graph = graph_new(scratch);
     Shape target = same_but_ones(output, targets->shape) ? output : targets->shape;
-    Node *const nodes[] = {graph_input(graph, "output", shape_prepend(2, output)), graph_input(graph, "target", shape_prepend(2, target))};
+    Node *const nodes[] = {graph_input(graph, "output", shape_prepend(2, output)),
+                           graph_input(graph, "target", shape_prepend(2, target))};
     Node *y = expression_build(loss->options.expression, graph, &(Scope){.names = names, .nodes = nodes, .count = 2}, err);
     if (!y)
         return false;
@@ -145,14 +146,15 @@ bool loss_check(const Loss *loss, Shape output, const Targets *targets, const Js
     if (!loss->type->wants_classes) {
         if (same_but_ones(output, targets->shape))
             return true;
-        error_at(err, slot, "%s compares outputs of %s with targets of %s, which are of another shape", name, shape_text(scratch, output),
-                 shape_text(scratch, targets->shape));
+        error_at(err, slot, "%s compares outputs of %s with targets of %s, which are of another shape", name,
+                 shape_text(scratch, output), shape_text(scratch, targets->shape));
         return error_hint(err, targets->classes ? "targets that are class numbers go with cross_entropy"
                                                 : "the last layer's `out` must be the number of targets");
     }
     if (!targets->classes && !(targets->integers && targets->shape.rank > 0)) {
         error_at(err, slot, "%s needs class numbers as targets, the data has other numbers", name);
-        return error_hint(err, "mse and huber compare numbers; a csv file is read as classes with \"task\": \"classification\"");
+        return error_hint(err,
+                          "mse and huber compare numbers; a csv file is read as classes with \"task\": \"classification\"");
     }
     if (output.rank < 1 || !same_but_ones(class_shape(output), targets->shape))
         return error_at(err, slot, "%s: outputs of %s do not go with class numbers of %s", name, shape_text(scratch, output),

@@ -1,7 +1,8 @@
 /* Losses: torch.nn.functional's formulas and names.
  *
  * A loss is built as the sum of its terms times a factor that is an input of the graph: 1 / (terms of the whole group) for
- * reduction "mean", 1 for "sum". So the gradient of a group is that of the mean over all its samples, whatever their batches. */
+ * reduction "mean", 1 for "sum". So the gradient of a group is that of the mean over all its samples, whatever their batches.
+ */
 #ifndef GRADTOOL_NN_LOSS_H
 #define GRADTOOL_NN_LOSS_H
 
@@ -14,14 +15,14 @@
 
 typedef struct LossOptions {
     double label_smoothing, delta, beta;
-    Json *expr;                           /* of type expression: the text, in output and target */
+    Json *expr; /* of type expression: the text, in output and target */
     const struct Expression *expression;
 } LossOptions;
 
 /* What the data offers as targets. */
 typedef struct Targets {
-    Shape shape;  /* of one sample */
-    int classes;  /* class numbers below this (negative: ignored); 0: numbers */
+    Shape shape;   /* of one sample */
+    int classes;   /* class numbers below this (negative: ignored); 0: numbers */
     bool integers; /* every target is a whole number */
 } Targets;
 
@@ -33,7 +34,7 @@ typedef struct LossType {
     const struct Field *fields; /* into LossOptions */
     bool wants_classes;         /* targets are class numbers */
     bool ignores_targets;
-    bool is_whole;              /* terms() is the whole loss, one number, which stands for a mean over samples */
+    bool is_whole; /* terms() is the whole loss, one number, which stands for a mean over samples */
     bool (*judges)(double output, double target); /* accuracy of a two-class loss; NULL: argmax over classes, or none */
     Node *(*terms)(const LossOptions *options, Node *output, Node *target);
 } LossType;
@@ -62,6 +63,7 @@ LossNodes loss_build(const Loss *loss, const Targets *targets, Node *output, int
 /* Terms that the targets of a batch contribute to the mean: rows that are not ignored, or elements. */
 double loss_terms(const Loss *loss, Shape output, const float *targets, size_t count);
 /* How many of the batch's decisions are right, and how many there are (0: the loss has no accuracy). */
-double loss_correct(const Loss *loss, Shape output, const float *outputs, const float *targets, size_t count, double *decisions);
+double loss_correct(const Loss *loss, Shape output, const float *outputs, const float *targets, size_t count,
+                    double *decisions);
 
 #endif

@@ -69,10 +69,12 @@ static Node *mean_output_terms(const LossOptions *options, Node *output, Node *t
 static const Field cross_entropy_fields[] = {{"label_smoothing", FIELD_NUMBER, offsetof(LossOptions, label_smoothing), "0",
                                               .limit = FIELD_FRACTION, .help = "share of the target spread over all classes"},
                                              {0}};
-static const Field huber_fields[] = {
-    {"delta", FIELD_NUMBER, offsetof(LossOptions, delta), "1", .limit = FIELD_POSITIVE, .help = "where the square turns into a line"}, {0}};
-static const Field smooth_l1_fields[] = {
-    {"beta", FIELD_NUMBER, offsetof(LossOptions, beta), "1", .limit = FIELD_NOT_NEGATIVE, .help = "where the square turns into a line"}, {0}};
+static const Field huber_fields[] = {{"delta", FIELD_NUMBER, offsetof(LossOptions, delta), "1", .limit = FIELD_POSITIVE,
+                                      .help = "where the square turns into a line"},
+                                     {0}};
+static const Field smooth_l1_fields[] = {{"beta", FIELD_NUMBER, offsetof(LossOptions, beta), "1", .limit = FIELD_NOT_NEGATIVE,
+                                          .help = "where the square turns into a line"},
+                                         {0}};
 
 /* The value of the user's expression; nodes cannot report its errors, the graph does. */
 static Node *expression_terms(const LossOptions *options, Node *output, Node *target)
@@ -89,11 +91,12 @@ static Node *expression_terms(const LossOptions *options, Node *output, Node *ta
 static const Field expression_fields[] = {
     {"expr", FIELD_JSON, offsetof(LossOptions, expr), .required = true, .help = "one number, in output and target"}, {0}};
 
-#define ROW(word, text, option_fields, ...)                                                                            \
-    extern const LossType loss_##word;                                                                                 \
+#define ROW(word, text, option_fields, ...)                                                                                    \
+    extern const LossType loss_##word;                                                                                         \
     const LossType loss_##word = {.name = #word, .help = text, .fields = option_fields, __VA_ARGS__};
 
-ROW(cross_entropy, "softmax of the output against class numbers", cross_entropy_fields, .wants_classes = true, .terms = cross_entropy_terms)
+ROW(cross_entropy, "softmax of the output against class numbers", cross_entropy_fields, .wants_classes = true,
+    .terms = cross_entropy_terms)
 ROW(mse, "squared difference", no_fields, .terms = mse_terms)
 ROW(l1, "absolute difference", no_fields, .terms = l1_terms)
 ROW(huber, "squared near zero, linear beyond delta", huber_fields, .terms = huber_terms)
@@ -101,4 +104,5 @@ ROW(smooth_l1, "huber divided by beta", smooth_l1_fields, .terms = smooth_l1_ter
 ROW(bce_with_logits, "sigmoid of the output against probabilities", no_fields, .judges = bce_judges, .terms = bce_terms)
 ROW(wasserstein, "-target * output, targets +1 and -1", no_fields, .terms = wasserstein_terms)
 ROW(mean_output, "the output itself", no_fields, .ignores_targets = true, .terms = mean_output_terms)
-ROW(expression, "an expression in output and target: {\"expr\": \"mean((output - target)^2)\"}", expression_fields, .is_whole = true, .terms = expression_terms)
+ROW(expression, "an expression in output and target: {\"expr\": \"mean((output - target)^2)\"}", expression_fields,
+    .is_whole = true, .terms = expression_terms)

@@ -24,8 +24,7 @@ static const Field common_fields[] = {
     {"name", FIELD_STRING, offsetof(CommonOptions, name), .help = "by default the type and its count"},
     {"input", FIELD_JSON, offsetof(CommonOptions, input), .help = "the layers whose output it takes"},
     {0}};
-static const Field init_fields[] = {
-    {"init", FIELD_JSON, offsetof(CommonOptions, init), .help = "how its weights start"}, {0}};
+static const Field init_fields[] = {{"init", FIELD_JSON, offsetof(CommonOptions, init), .help = "how its weights start"}, {0}};
 static const Field bias_init_fields[] = {
     {"bias_init", FIELD_JSON, offsetof(CommonOptions, bias_init), .help = "how its bias starts"}, {0}};
 static const Field no_fields[] = {{0}};
@@ -84,7 +83,8 @@ static bool read_sources(ModelReader *reader, Layer *layer, const LayerList *lis
         layer->in[0] = before ? before->output : input;
         layer->source[0] = before;
         layer->inputs = 1;
-        return !layer->type->takes_many || error_at(reader->err, layer->json, "%s needs `input`: a list of layers", layer->type->name);
+        return !layer->type->takes_many ||
+               error_at(reader->err, layer->json, "%s needs `input`: a list of layers", layer->type->name);
     }
     if (value->type != JSON_ARRAY)
         return add_source(reader, layer, list, value, input);
@@ -96,13 +96,15 @@ static bool read_sources(ModelReader *reader, Layer *layer, const LayerList *lis
     return true;
 }
 
-static bool read_name(ModelReader *reader, Layer *layer, const LayerList *list, const CommonOptions *common, int ordinal, const char *path)
+static bool read_name(ModelReader *reader, Layer *layer, const LayerList *list, const CommonOptions *common, int ordinal,
+                      const char *path)
 {
     layer->name = common->name ? common->name : arena_printf(reader->arena, "%s%d", layer->type->name, ordinal);
     layer->path = *path ? arena_printf(reader->arena, "%s.%s", path, layer->name) : layer->name;
     const Json *place = common->name ? json_member(layer->json, "name") : layer->json;
     if (!*layer->name || strlen(layer->name) > NAME_LIMIT || strpbrk(layer->name, "./\n") || !strcmp(layer->name, "input"))
-        return error_at(reader->err, place, "`%s` cannot be a layer's name: names are short, without dots and slashes, and not `input`",
+        return error_at(reader->err, place,
+                        "`%s` cannot be a layer's name: names are short, without dots and slashes, and not `input`",
                         layer->name);
     if (find_layer(list, layer->name))
         return error_at(reader->err, place, "two layers are called `%s`", layer->path);
@@ -205,7 +207,9 @@ int layer_declare(Layer *layer, ModelReader *reader, const char *name, Shape sha
     *p = (Parameter){
         .name = arena_printf(reader->arena, "%s.%s", layer->path, name),
         .layer = layer->path,
-        .kind = role == ROLE_BUFFER ? PARAMETER_BUFFER : role == ROLE_COUNTER ? PARAMETER_COUNTER : PARAMETER_WEIGHT,
+        .kind = role == ROLE_BUFFER    ? PARAMETER_BUFFER
+                : role == ROLE_COUNTER ? PARAMETER_COUNTER
+                                       : PARAMETER_WEIGHT,
         .shape = shape,
         .frozen = reader->frozen,
         .index = model->states,
@@ -222,8 +226,8 @@ int layer_declare(Layer *layer, ModelReader *reader, const char *name, Shape sha
     if (role != ROLE_COUNTER) {
         p->data = arena_try(reader->arena, shape_count(shape) * sizeof(float) + 64);
         if (!p->data) {
-            error_at(reader->err, layer->json, "%s of %s needs %.0f MiB, which cannot be had", p->name, shape_text(reader->arena, shape),
-                     (double)shape_count(shape) * sizeof(float) / (1 << 20));
+            error_at(reader->err, layer->json, "%s of %s needs %.0f MiB, which cannot be had", p->name,
+                     shape_text(reader->arena, shape), (double)shape_count(shape) * sizeof(float) / (1 << 20));
             p->shape = SHAPE_SCALAR;
             p->data = ARENA_NEW(reader->arena, float);
         }
@@ -286,7 +290,9 @@ int layer_list_leaves(const LayerList *list)
 {
     int leaves = 0;
     for (int i = 0; i < list->count; i++)
-        leaves += list->layer[i]->leaf >= 0 ? 1 : layer_list_leaves(&list->layer[i]->list) + layer_list_leaves(&list->layer[i]->shortcut);
+        leaves += list->layer[i]->leaf >= 0
+                      ? 1
+                      : layer_list_leaves(&list->layer[i]->list) + layer_list_leaves(&list->layer[i]->shortcut);
     return leaves;
 }
 
@@ -307,9 +313,9 @@ void layer_recompute_end(ModelBuild *build)
     build->group = build->in_group = 0;
 }
 
-/* Segments are runs of leaf layers, whatever containers they stand in; each is one layer shorter than the one before it. When the
- * backward pass recomputes a segment, what is kept are the inputs of those before it: the fewer there are, the longer the segment
- * may be. So n layers need the memory of sqrt(2 n), where segments of one length need 2 sqrt(n). */
+/* Segments are runs of leaf layers, whatever containers they stand in; each is one layer shorter than the one before it. When
+ * the backward pass recomputes a segment, what is kept are the inputs of those before it: the fewer there are, the longer the
+ * segment may be. So n layers need the memory of sqrt(2 n), where segments of one length need 2 sqrt(n). */
 static void next_in_segment(ModelBuild *build)
 {
     if (build->in_group == build->group || !build->left) {
@@ -396,7 +402,8 @@ ModelNodes model_build(const Model *model, Graph *graph, int batch, bool trainin
     return model_build_with(model, graph, &(ModelBuildOptions){.batch = batch, .training = training});
 }
 
-static int match_layers(const LayerList *list, const char *glob, void (*visit)(void *context, const Layer *layer), void *context)
+static int match_layers(const LayerList *list, const char *glob, void (*visit)(void *context, const Layer *layer),
+                        void *context)
 {
     int matches = 0;
     for (int i = 0; i < list->count; i++) {

@@ -14,9 +14,9 @@ typedef struct Layer Layer;
 
 /* Layers that make a net of their own: all of a model, or one of several nets behind each other (generator and critic). */
 typedef struct ModelNet {
-    const char *name; /* the paths of its layers begin with it; "" where the model is one net */
-    Shape input, output; /* of one sample */
-    int leaf, leaves; /* its leaf layers: the first, and how many */
+    const char *name;          /* the paths of its layers begin with it; "" where the model is one net */
+    Shape input, output;       /* of one sample */
+    int leaf, leaves;          /* its leaf layers: the first, and how many */
     int parameter, parameters; /* and its weights */
 } ModelNet;
 
@@ -40,7 +40,8 @@ typedef struct Model {
  * All mistakes are reported at once. */
 Model *model_read(Arena *arena, Json *object, Error *err);
 
-/* Model objects that stand behind each other as one model, each a block of the name names[i]: what one gives is what the next takes. */
+/* Model objects that stand behind each other as one model, each a block of the name names[i]: what one gives is what the next
+ * takes. */
 Model *model_read_nets(Arena *arena, const char *const names[], Json *const objects[], int count, Error *err);
 
 /* Initial weights: a function of seed and parameter names alone. */
@@ -66,8 +67,8 @@ typedef Node *LayerHook(void *context, const Layer *layer, Node *y);
 
 typedef struct ModelBuildOptions {
     int batch;
-    bool training;           /* switches dropout and batch statistics */
-    LayerHook *on_output;    /* NULL: none */
+    bool training;        /* switches dropout and batch statistics */
+    LayerHook *on_output; /* NULL: none */
     void *context;
     Node *input;             /* NULL: a new graph input */
     const ModelNodes *first; /* an earlier build in the same graph, whose parameters are used again; or NULL */

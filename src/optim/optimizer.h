@@ -63,7 +63,8 @@ extern const int optimizer_count;
 typedef struct Optimizer Optimizer;
 
 /* Reads the "optimizer" object (NULL, or without a type: sgd at 0.01). Groups are merged key by key, later matches win; a group
- * whose glob matches no weight is an error, unless there are none at all. State is allocated for all weights that are not frozen; buffers have none. */
+ * whose glob matches no weight is an error, unless there are none at all. State is allocated for all weights that are not
+ * frozen; buffers have none. */
 Optimizer *optimizer_new(Arena *arena, Json *object, Parameter *const parameters[], int count, Error *err);
 
 /* Before the updates of step `step` (from 0): the schedule gives each group its rate from the group's own lr. */

@@ -10,7 +10,7 @@ typedef struct Gathering {
     Arena *arena;
     PlotData *data;
     const char *const *parameter_names, *const *layer_names;
-    double *row; /* as long as the longest list */
+    double *row;    /* as long as the longest list */
     bool is_hooked; /* a hook has changed something in the step whose own event is still to come */
 } Gathering;
 
@@ -211,7 +211,8 @@ static void read_config(Arena *arena, const char *folder, PlotData *data)
     const char *path = path_join(scratch, folder, "config.json");
     const Json *config = file_exists(path) ? json_read_file(scratch, path, error_new(scratch)) : NULL;
     const Json *target = json_member(json_member(config, "penalty"), "target");
-    data->max_norm = json_member(config, "gan") ? NAN : max_norm_of(json_member(config, "clip")); /* a GAN's nets are clipped each */
+    data->max_norm =
+        json_member(config, "gan") ? NAN : max_norm_of(json_member(config, "clip")); /* a GAN's nets are clipped each */
     data->penalty_target = target && target->type == JSON_NUMBER ? target->number : NAN;
     arena_free(scratch);
 }
@@ -246,7 +247,11 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
     for (int i = 0; i < run->layer_count; i++)
         layers[i] = run->layers[i].name;
     int longest = run->parameter_count > run->layer_count ? run->parameter_count : run->layer_count;
-    Gathering in = {.arena = arena, .data = data, .parameter_names = parameters, .layer_names = layers, .row = ARENA_ARRAY(arena, double, longest + 1)};
+    Gathering in = {.arena = arena,
+                    .data = data,
+                    .parameter_names = parameters,
+                    .layer_names = layers,
+                    .row = ARENA_ARRAY(arena, double, longest + 1)};
 
     for (;;) {
         RunEvent event;

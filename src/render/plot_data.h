@@ -43,12 +43,12 @@ typedef struct PlotData {
     PlotMatrix updates;              /* norm of the update over the norm of the weights */
     PlotMatrix activations;          /* root mean square of each layer's output */
     PlotMatrix activation_gradients; /* and of its gradient */
-    PlotTime time[PLOT_TIME_LIMIT]; /* a layer each: of recurrent layers, or of all where there are none */
+    PlotTime time[PLOT_TIME_LIMIT];  /* a layer each: of recurrent layers, or of all where there are none */
     int time_count;
     bool has_more_time; /* of more layers than are kept */
     HistogramStore histograms;
     int64_t clip_events;
-    double max_norm; /* of clipping by the total 2-norm, from config.json; NaN where there is none */
+    double max_norm;       /* of clipping by the total 2-norm, from config.json; NaN where there is none */
     double penalty_target; /* the norm that costs nothing, likewise */
 } PlotData;
 

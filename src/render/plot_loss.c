@@ -78,7 +78,9 @@ static void draw_norms(Text *script, const PlotData *data)
         text_printf(script, ", %.17g with lines dashtype 2 linewidth 1.2 linecolor rgb '#222222' title 'max_norm %g'",
                     data->max_norm, data->max_norm);
     if (plot_curve_has_values(data->steps, STEP_HOOKED)) /* a row of marks along the lower edge, on an axis of its own */
-        text_printf(script, ", $hooked using 1:(0.03) axes x1y2 with points pointtype 9 pointsize 0.5 linecolor rgb '#%06x' title 'changed by a hook'",
+        text_printf(script,
+                    ", $hooked using 1:(0.03) axes x1y2 with points pointtype 9 pointsize 0.5 linecolor rgb '#%06x' title "
+                    "'changed by a hook'",
                     (unsigned)HOOK_COLOUR);
     text_add(script, "\n");
 }

@@ -42,10 +42,16 @@ typedef float real;
  * KERNEL_TABLE(softmax): the initialiser of an array indexed by Variant. */
 #if defined __x86_64__
 #define KERNEL_DECLARE(Type, name) Type name##_f32, name##_f64, name##_f32_avx2, name##_f32_avx512
-#define KERNEL_TABLE(name) {name##_f32, name##_f32_avx2, name##_f32_avx512, name##_f64}
+#define KERNEL_TABLE(name)                                                                                                     \
+    {                                                                                                                          \
+        name##_f32, name##_f32_avx2, name##_f32_avx512, name##_f64                                                             \
+    }
 #else
 #define KERNEL_DECLARE(Type, name) Type name##_f32, name##_f64
-#define KERNEL_TABLE(name) {name##_f32, name##_f32, name##_f32, name##_f64}
+#define KERNEL_TABLE(name)                                                                                                     \
+    {                                                                                                                          \
+        name##_f32, name##_f32, name##_f32, name##_f64                                                                         \
+    }
 #endif
 
 /* Before a loop whose iterations are independent (the output may be an input, element by element). */

@@ -38,7 +38,8 @@ static inline float exp_float(float x)
     float n = shifted - ROUND;
     float r = clamped - n * 0.693145752f; /* ln 2 in two parts: the first has trailing zeros, so the product is exact */
     r = r - n * 1.42860677e-6f;
-    float p = 5.000000101e-01f + r * (1.666651288e-01f + r * (4.166618724e-02f + r * (8.369598918e-03f + r * 1.395172003e-03f)));
+    float p =
+        5.000000101e-01f + r * (1.666651288e-01f + r * (4.166618724e-02f + r * (8.369598918e-03f + r * 1.395172003e-03f)));
     p = 1.0f + (r + r * r * p);
     /* The scale in two factors, so that neither overflows and the product may be subnormal. */
     int32_t whole = (int32_t)(bits_of(shifted) - bits_of(ROUND));
@@ -52,7 +53,8 @@ static inline float expm1_float(float x)
 {
     float z = 5.000000000e-01f +
               x * (1.666666746e-01f +
-                   x * (4.166666927e-02f + x * (8.333140744e-03f + x * (1.388854341e-03f + x * (1.997402180e-04f + x * 2.497026263e-05f)))));
+                   x * (4.166666927e-02f +
+                        x * (8.333140744e-03f + x * (1.388854341e-03f + x * (1.997402180e-04f + x * 2.497026263e-05f)))));
     float near = x + x * x * z;
     float far = exp_float(x) - 1.0f;
     return fabsf(x) < 0.5f ? near : far;
@@ -68,11 +70,12 @@ static inline float log_float(float x)
     uint32_t offset = bits - 0x3f3504f3u;
     float e = (float)((int32_t)offset >> 23) + shift;
     float f = float_of((offset & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
-    float p = 3.333331672e-01f +
-              f * (-2.500081044e-01f +
-                   f * (2.000228644e-01f +
-                        f * (-1.662455287e-01f +
-                             f * (1.418118736e-01f + f * (-1.312876260e-01f + f * (1.288168386e-01f + f * -7.859634725e-02f))))));
+    float p =
+        3.333331672e-01f +
+        f * (-2.500081044e-01f +
+             f * (2.000228644e-01f +
+                  f * (-1.662455287e-01f +
+                       f * (1.418118736e-01f + f * (-1.312876260e-01f + f * (1.288168386e-01f + f * -7.859634725e-02f))))));
     float square = f * f;
     float result = f * square * p + e * -2.12194440e-4f;
     result = result - 0.5f * square;
@@ -95,8 +98,9 @@ static inline float log1p_float(float x)
 static inline float tanh_float(float x)
 {
     float z = x * x;
-    float near =
-        x + x * z * (-3.333328392e-01f + z * (1.333149125e-01f + z * (-5.374349478e-02f + z * (2.065057597e-02f + z * -5.717031842e-03f))));
+    float near = x + x * z *
+                         (-3.333328392e-01f +
+                          z * (1.333149125e-01f + z * (-5.374349478e-02f + z * (2.065057597e-02f + z * -5.717031842e-03f))));
     float magnitude = fabsf(x);
     float far = copysignf(1.0f - 2.0f / (exp_float(2.0f * magnitude) + 1.0f), x);
     return magnitude < 0.625f ? near : far;
@@ -118,12 +122,13 @@ static inline float erf_float(float x)
                            z * (-2.685970244e-02f + z * (5.201716397e-03f + z * (-8.149808783e-04f + z * 8.397804890e-05f))))));
     float t = fabsf(x);
     t = t > 4.0f ? 4.0f : t;
-    float p = -1.630772598e-04f +
-              t * (1.129448631e+00f +
-                   t * (6.335096657e-01f +
-                        t * (1.080559778e-01f +
-                             t * (-2.493026485e-02f +
-                                  t * (4.070915566e-03f + t * (-4.020066284e-04f + t * (1.521151358e-05f + t * 4.565508340e-07f)))))));
+    float p =
+        -1.630772598e-04f +
+        t * (1.129448631e+00f +
+             t * (6.335096657e-01f +
+                  t * (1.080559778e-01f + t * (-2.493026485e-02f +
+                                               t * (4.070915566e-03f + t * (-4.020066284e-04f +
+                                                                            t * (1.521151358e-05f + t * 4.565508340e-07f)))))));
     float far = copysignf(1.0f - exp_float(-p), x);
     float result = z < 0.849845886f ? near : far;
     return x == x ? result : x;

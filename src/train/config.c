@@ -1,4 +1,5 @@
-/* Reading a config: files inlined, assignments made, each part read by the floor that owns it, then the parts checked together. */
+/* Reading a config: files inlined, assignments made, each part read by the floor that owns it, then the parts checked together.
+ */
 #include "train/config.h"
 
 #include <stddef.h>
@@ -18,7 +19,8 @@ typedef struct RootOptions {
 
 static const Field root_fields[] = {
     {"name", FIELD_STRING, offsetof(RootOptions, name), .help = "the run's name; by default the file's"},
-    {"seed", FIELD_INTEGER, offsetof(RootOptions, seed), "0", .limit = FIELD_NOT_NEGATIVE, .help = "of weights, order and generated data"},
+    {"seed", FIELD_INTEGER, offsetof(RootOptions, seed), "0", .limit = FIELD_NOT_NEGATIVE,
+     .help = "of weights, order and generated data"},
     {"model", FIELD_JSON, offsetof(RootOptions, model), .help = "an object or the path of a file"},
     {"gan", FIELD_JSON, offsetof(RootOptions, gan), .help = "instead of model and loss: a generator and a critic"},
     {"weights", FIELD_PATH, offsetof(RootOptions, weights), .help = "safetensors file to start from"},
@@ -38,13 +40,18 @@ static const char *const nonfinite_choices[] = {"stop", "skip", "continue", NULL
 static const Field train_fields[] = {
     {"steps", FIELD_INTEGER, offsetof(TrainOptions, steps), .limit = FIELD_POSITIVE, .help = "optimizer steps"},
     {"epochs", FIELD_INTEGER, offsetof(TrainOptions, epochs), .limit = FIELD_POSITIVE, .help = "passes over the data"},
-    {"batch_size", FIELD_INTEGER, offsetof(TrainOptions, batch_size), "32", .limit = FIELD_POSITIVE, .help = "samples of a micro-batch"},
-    {"accumulate", FIELD_INTEGER, offsetof(TrainOptions, accumulate), "1", .limit = FIELD_POSITIVE, .help = "micro-batches of a step"},
+    {"batch_size", FIELD_INTEGER, offsetof(TrainOptions, batch_size), "32", .limit = FIELD_POSITIVE,
+     .help = "samples of a micro-batch"},
+    {"accumulate", FIELD_INTEGER, offsetof(TrainOptions, accumulate), "1", .limit = FIELD_POSITIVE,
+     .help = "micro-batches of a step"},
     {"shuffle", FIELD_BOOL, offsetof(TrainOptions, shuffle), "true", .help = "a new order each epoch; false keeps file order"},
     {"drop_last", FIELD_BOOL, offsetof(TrainOptions, drop_last), "false", .help = "drops an incomplete micro-batch"},
-    {"eval_every", FIELD_INTEGER, offsetof(TrainOptions, eval_every), "0", .limit = FIELD_NOT_NEGATIVE, .help = "steps between evaluations; 0: each epoch"},
-    {"memory_limit", FIELD_INTEGER, offsetof(TrainOptions, memory_limit), .limit = FIELD_POSITIVE, .help = "bytes of workspace; layers are recomputed to stay below"},
-    {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices, .help = "what to do with a step that is not finite"},
+    {"eval_every", FIELD_INTEGER, offsetof(TrainOptions, eval_every), "0", .limit = FIELD_NOT_NEGATIVE,
+     .help = "steps between evaluations; 0: each epoch"},
+    {"memory_limit", FIELD_INTEGER, offsetof(TrainOptions, memory_limit), .limit = FIELD_POSITIVE,
+     .help = "bytes of workspace; layers are recomputed to stay below"},
+    {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices,
+     .help = "what to do with a step that is not finite"},
     {0}};
 
 /* Puts the content of the file that object.KEY names in its place. */
@@ -113,7 +120,8 @@ static bool read_train(Arena *arena, Json *object, TrainOptions *options, Error 
     if (!options->steps && !options->epochs)
         return error_at(err, object, "train needs `steps` or `epochs`");
     if (options->batch_size > 1 << 24)
-        return error_at(err, json_member(object, "batch_size"), "a batch of %lld samples is too large", (long long)options->batch_size);
+        return error_at(err, json_member(object, "batch_size"), "a batch of %lld samples is too large",
+                        (long long)options->batch_size);
     return true;
 }
 
@@ -219,14 +227,15 @@ static bool check_kind(const RootOptions *root, const Json *json, Error *err)
     return root->gan || root->loss || error_at(err, json, "the config needs `loss` (a name or an object)");
 }
 
-/* How a model learns. Without a model there are no weights, but the options are read all the same: their mistakes belong in this
- * report. */
+/* How a model learns. Without a model there are no weights, but the options are read all the same: their mistakes belong in
+ * this report. */
 static void read_loss_and_optimizer(Config *config, Arena *arena, const RootOptions *root, Error *err)
 {
     const Model *model = config->model;
     if (root->loss)
         config->loss = loss_read(arena, root->loss, err);
-    config->optimizer = optimizer_new(arena, root->optimizer, model ? model->parameter : NULL, model ? model->parameters : 0, err);
+    config->optimizer =
+        optimizer_new(arena, root->optimizer, model ? model->parameter : NULL, model ? model->parameters : 0, err);
 }
 
 Config *config_read(Arena *arena, const char *path, const char *const sets[], int count, Error *err)

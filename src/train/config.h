@@ -24,16 +24,16 @@ typedef struct TrainOptions {
     int64_t epochs;     /* 0 where the config says steps */
     int64_t batch_size; /* of a micro-batch */
     int64_t accumulate;
-    int64_t eval_every; /* 0: after each epoch */
+    int64_t eval_every;   /* 0: after each epoch */
     int64_t memory_limit; /* bytes of a training workspace; 0: none */
     bool shuffle, drop_last;
-    int nonfinite;      /* NonfinitePolicy */
+    int nonfinite; /* NonfinitePolicy */
 } TrainOptions;
 
 typedef struct Gan Gan; /* gan_config.h */
 
 typedef struct Config {
-    Json *json;          /* complete after reading: every default filled in, model and data inlined */
+    Json *json; /* complete after reading: every default filled in, model and data inlined */
     const char *path;
     const char *name;
     uint64_t seed;
@@ -45,13 +45,13 @@ typedef struct Config {
     Loss *loss;
     Optimizer *optimizer; /* of a GAN: the critic's */
     Schedule *schedule;
-    Clip *clip;          /* NULL: none */
+    Clip *clip; /* NULL: none */
     HookSet *hooks;
-    Penalty *penalty;    /* NULL: none */
+    Penalty *penalty; /* NULL: none */
     TrainOptions train;
     int64_t steps_per_epoch;
     int recompute_leaves, recompute_group; /* chosen for train.memory_limit: see ModelBuildOptions; 0: nothing is recomputed */
-    Json *monitor, *output; /* read by the floor above; NULL where absent */
+    Json *monitor, *output;                /* read by the floor above; NULL where absent */
 } Config;
 
 /* Reads a config and builds all of it. `sets` are "key=value" assignments. All mistakes found are reported together. */

@@ -24,9 +24,9 @@ typedef struct Target {
     const Action *action;
     int actions;
     int states;
-    Watch *watch;          /* of each state, where it is logged or may stop */
+    Watch *watch; /* of each state, where it is logged or may stop */
     bool *is_watched;
-    bool changed;          /* in this step */
+    bool changed; /* in this step */
     /* HOOK_GRAD: */
     Shape shape;
     Plan *plan;
@@ -43,7 +43,7 @@ struct HookSet {
 
 /* The nodes of a target in one training graph. */
 typedef struct TargetNodes {
-    Node **state; /* of each state; NULL where the hook has not been built (no gradient came) */
+    Node **state;     /* of each state; NULL where the hook has not been built (no gradient came) */
     Node *difference; /* how many elements the hook changed */
 } TargetNodes;
 
@@ -64,8 +64,10 @@ typedef struct HookOptions {
 
 static const Field hook_fields[] = {
     {"on", FIELD_STRING, offsetof(HookOptions, on), .required = true, .help = "a parameter or layer, or a glob"},
-    {"at", FIELD_CHOICE, offsetof(HookOptions, at), "\"grad\"", .choices = place_names, .help = "grad of a parameter; output, output_grad of a layer"},
-    {"do", FIELD_JSON, offsetof(HookOptions, actions), .required = true, .help = "log, stop_if_nonfinite, save, or an expression; or a list"},
+    {"at", FIELD_CHOICE, offsetof(HookOptions, at), "\"grad\"", .choices = place_names,
+     .help = "grad of a parameter; output, output_grad of a layer"},
+    {"do", FIELD_JSON, offsetof(HookOptions, actions), .required = true,
+     .help = "log, stop_if_nonfinite, save, or an expression; or a list"},
     {0}};
 
 static bool read_action(HookSet *hooks, const Json *value, HookPlace at, Action *action, Error *err)
@@ -87,7 +89,8 @@ static bool read_action(HookSet *hooks, const Json *value, HookPlace at, Action 
     int count = expression_names(action->expression, &names);
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], known) != 0)
-            return expression_unknown_name(action->expression, names[i], (const char *const[]){known, "log", "save", "stop_if_nonfinite"}, 4, err);
+            return expression_unknown_name(action->expression, names[i],
+                                           (const char *const[]){known, "log", "save", "stop_if_nonfinite"}, 4, err);
     return true;
 }
 
@@ -113,7 +116,8 @@ static Target *add_target(HookSet *hooks, const Target *model)
 {
     if (hooks->count == hooks->capacity) {
         int capacity = hooks->capacity ? 2 * hooks->capacity : 16;
-        hooks->target = arena_grow(hooks->arena, hooks->target, sizeof(Target) * (size_t)hooks->count, sizeof(Target) * (size_t)capacity);
+        hooks->target =
+            arena_grow(hooks->arena, hooks->target, sizeof(Target) * (size_t)hooks->count, sizeof(Target) * (size_t)capacity);
         hooks->capacity = capacity;
     }
     Target *target = &hooks->target[hooks->count++];
@@ -177,7 +181,8 @@ static bool read_hook(HookSet *hooks, Json *object, const Model *model, Error *e
     const Target target = {.at = (HookPlace)options.at, .action = actions, .actions = count};
     LayerVisit visit = {.hooks = hooks, .model = target};
     bool parameters = target.at == HOOK_GRAD;
-    int matches = parameters ? match_parameters(hooks, model, options.on, target) : model_match_layers(model, options.on, visit_layer, &visit);
+    int matches = parameters ? match_parameters(hooks, model, options.on, target)
+                             : model_match_layers(model, options.on, visit_layer, &visit);
     return matches || no_match(json_member(object, "on"), model, parameters, hooks->arena, err);
 }
 
@@ -198,7 +203,8 @@ bool hooks_are_empty(const HookSet *hooks)
     return !hooks || !hooks->count;
 }
 
-/* Builds the target's states from its first one; returns the last. An expression's value must have the tensor's shape, or be one number. */
+/* Builds the target's states from its first one; returns the last. An expression's value must have the tensor's shape, or be
+ * one number. */
 static Node *build_states(const Target *target, Node **state, Node *first)
 {
     Graph *graph = first->graph;
@@ -210,7 +216,8 @@ static Node *build_states(const Target *target, Node **state, Node *first)
             continue;
         Error *err = error_new(graph->arena);
         Node *before = state[count - 1];
-        Node *after = expression_build(target->action[i].expression, graph, &(Scope){.names = &name, .nodes = &before, .count = 1}, err);
+        Node *after =
+            expression_build(target->action[i].expression, graph, &(Scope){.names = &name, .nodes = &before, .count = 1}, err);
         if (!after)
             after = graph_fail(graph, "hook on %s: %s", target->on, error_message(err, 0));
         else if (shape_count(after->shape) == 1)
@@ -316,8 +323,8 @@ void hooks_begin(HookSet *hooks)
     }
 }
 
-bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace, int64_t number, int64_t micro, HookSave *save, void *context,
-               Error *err)
+bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace, int64_t number, int64_t micro, HookSave *save,
+               void *context, Error *err)
 {
     for (int i = 0; i < hooks->count; i++) {
         Target *target = &hooks->target[i];
@@ -331,8 +338,8 @@ bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace
             target->changed |= *(const float *)workspace_value(workspace, nodes->difference) > 0;
         for (int a = 0; save && a < target->actions; a++) {
             const Node *kept = nodes->state[target->action[a].state];
-            if (target->action[a].kind == ACTION_SAVE &&
-                !save(context, number, micro, target->on, place_names[target->at], kept->shape, workspace_value(workspace, kept), err))
+            if (target->action[a].kind == ACTION_SAVE && !save(context, number, micro, target->on, place_names[target->at],
+                                                               kept->shape, workspace_value(workspace, kept), err))
                 return false;
         }
     }
@@ -357,7 +364,8 @@ bool hooks_compile(HookSet *hooks, const Model *model, Variant variant, Arena *a
     return true;
 }
 
-static bool run_on_gradient(Target *target, float *gradient, int64_t step, HookSave *save, void *context, Variant variant, Error *err)
+static bool run_on_gradient(Target *target, float *gradient, int64_t step, HookSave *save, void *context, Variant variant,
+                            Error *err)
 {
     size_t count = shape_count(target->shape), bytes = sizeof(float) * count;
     memcpy(workspace_value(target->workspace, target->input), gradient, bytes);
@@ -369,8 +377,9 @@ static bool run_on_gradient(Target *target, float *gradient, int64_t step, HookS
         target->watch[s].is_present = true;
     }
     for (int a = 0; save && a < target->actions; a++)
-        if (target->action[a].kind == ACTION_SAVE && !save(context, step, 0, target->on, place_names[target->at], target->shape,
-                                                           workspace_value(target->workspace, target->state[target->action[a].state]), err))
+        if (target->action[a].kind == ACTION_SAVE &&
+            !save(context, step, 0, target->on, place_names[target->at], target->shape,
+                  workspace_value(target->workspace, target->state[target->action[a].state]), err))
             return false;
     const float *result = workspace_value(target->workspace, target->state[target->states - 1]);
     target->changed = memcmp(result, gradient, bytes) != 0;
@@ -406,7 +415,8 @@ bool hooks_report(const HookSet *hooks, int64_t step, int index, HookReport *rep
             if (!is_reported(target, s) || !target->watch[s].is_present || index--)
                 continue;
             const Statistics *total = &target->watch[s].total;
-            *report = (HookReport){step, target->on, place_names[target->at], total->min, total->max, statistics_norm(total), target->changed};
+            *report = (HookReport){
+                step, target->on, place_names[target->at], total->min, total->max, statistics_norm(total), target->changed};
             return true;
         }
     }

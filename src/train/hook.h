@@ -1,8 +1,8 @@
 /* Hooks of a config: what watches a tensor while training runs, or changes it.
  *
- * On a layer's output and its gradient a hook is built into the training graph. On a parameter's gradient it is a small graph of
- * its own that runs once a step, on the unscaled gradient of the whole group, before it is measured and clipped. A list of actions
- * runs in order; an expression's value takes the tensor's place for those that follow. */
+ * On a layer's output and its gradient a hook is built into the training graph. On a parameter's gradient it is a small graph
+ * of its own that runs once a step, on the unscaled gradient of the whole group, before it is measured and clipped. A list of
+ * actions runs in order; an expression's value takes the tensor's place for those that follow. */
 #ifndef GRADTOOL_TRAIN_HOOK_H
 #define GRADTOOL_TRAIN_HOOK_H
 
@@ -25,7 +25,8 @@ typedef struct HookReport {
 } HookReport;
 
 /* Called with a tensor that `save` keeps. */
-typedef bool HookSave(void *context, int64_t step, int64_t micro, const char *on, const char *at, Shape shape, const float *values, Error *err);
+typedef bool HookSave(void *context, int64_t step, int64_t micro, const char *on, const char *at, Shape shape,
+                      const float *values, Error *err);
 
 /* Reads the config's "hooks" (NULL: none). Each entry is resolved to the parameters or layers that it names; one that matches
  * nothing is an error. NULL with errors. */
@@ -34,7 +35,8 @@ bool hooks_are_empty(const HookSet *hooks);
 
 /* The hooks on layers, as part of one training graph. */
 typedef struct StepHooks StepHooks;
-/* They change values in every layer, but only those in layers whose path begins with `net` ("" for all) are seen and reported. */
+/* They change values in every layer, but only those in layers whose path begins with `net` ("" for all) are seen and reported.
+ */
 StepHooks *step_hooks_new(HookSet *hooks, const char *net, Variant variant, Arena *arena);
 /* A LayerHook whose context is the StepHooks. */
 Node *step_hooks_on_output(void *context, const Layer *layer, Node *y);
@@ -44,8 +46,8 @@ void step_hooks_roots(const StepHooks *step, Node *roots[], int *count);
 
 /* A step begins; a micro-batch of it has run; then, for each parameter with a gradient, its hooks; then the reports. */
 void hooks_begin(HookSet *hooks);
-bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace, int64_t number, int64_t micro, HookSave *save, void *context,
-               Error *err);
+bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace, int64_t number, int64_t micro, HookSave *save,
+               void *context, Error *err);
 /* Compiles the parameter hooks; once, before the first step. */
 bool hooks_compile(HookSet *hooks, const Model *model, Variant variant, Arena *arena, Error *err);
 bool hooks_on_gradient(HookSet *hooks, int parameter, float *gradient, int64_t step, HookSave *save, void *context, Error *err);

@@ -29,7 +29,7 @@ typedef struct StepReport {
     int64_t samples;
     double penalty, penalty_norm; /* its share of the loss; the mean norm that it is of */
     bool has_penalty;
-    double generator_loss;        /* of a GAN, whose loss is the critic's; norms are over the last gradients of both nets */
+    double generator_loss; /* of a GAN, whose loss is the critic's; norms are over the last gradients of both nets */
     bool has_generator_loss;
 } StepReport;
 
@@ -49,7 +49,8 @@ typedef struct Observer {
     /* A measured step begins; after each of its micro-batches (the taps have seen its values). */
     void (*begin)(void *context, int64_t step);
     void (*ran)(void *context, const TrainGraph *graph);
-    /* The gradient of weight `index`, of the whole group, before clipping. Returns its sum of squares. Only in measured steps. */
+    /* The gradient of weight `index`, of the whole group, before clipping. Returns its sum of squares. Only in measured steps.
+     */
     double (*gradient)(void *context, int index, const float *values, size_t count);
     /* What the update did to weight `index`. Only in measured steps. */
     void (*updated)(void *context, int index, const UpdateStatistics *statistics);

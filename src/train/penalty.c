@@ -17,7 +17,8 @@ bool penalty_read(Arena *arena, Json *object, Penalty **penalty, Error *err)
         {"type", FIELD_CHOICE, offsetof(Options, type), "\"gradient\"", .choices = types, .help = "what is penalised"},
         {"weight", FIELD_NUMBER, offsetof(Options, penalty.weight), "10", .help = "factor of the penalty"},
         {"target", FIELD_NUMBER, offsetof(Options, penalty.target), "1", .help = "the norm that costs nothing"},
-        {"at", FIELD_CHOICE, offsetof(Options, penalty.at), "\"data\"", .choices = places, .help = "at the samples, or between real and fake ones"},
+        {"at", FIELD_CHOICE, offsetof(Options, penalty.at), "\"data\"", .choices = places,
+         .help = "at the samples, or between real and fake ones"},
         {0}};
     *penalty = NULL;
     if (!object || object->type == JSON_NULL)
@@ -66,7 +67,11 @@ PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *gr
     Node *x = nodes->input, *output = nodes->output, *slope;
     if (penalty->at == PENALTY_AT_INTERPOLATE) {
         x = p.input = graph_input(graph, "interpolates", shape_prepend(rows, shape_rest(nodes->input->shape)));
-        output = model_build_with(model, graph, &(ModelBuildOptions){.batch = rows, .training = true, .input = x, .first = nodes, .first_net = nodes->first_net}).output;
+        output =
+            model_build_with(model, graph,
+                             &(ModelBuildOptions){
+                                 .batch = rows, .training = true, .input = x, .first = nodes, .first_net = nodes->first_net})
+                .output;
     }
     graph_gradient(op_sum(output), NULL, &x, 1, NULL, 0, &slope);
     if (!slope) /* the output does not depend on the input */
@@ -94,7 +99,8 @@ static int sample_of_sign(const float *targets, int batch, bool real, const Rand
     return 0;
 }
 
-void penalty_interpolate(const float *inputs, const float *targets, int batch, size_t size, int rows, uint64_t seed, uint64_t run, float *into)
+void penalty_interpolate(const float *inputs, const float *targets, int batch, size_t size, int rows, uint64_t seed,
+                         uint64_t run, float *into)
 {
     Random random = random_stream(seed, RANDOM_PENALTY, run);
     for (int row = 0; row < rows; row++) {

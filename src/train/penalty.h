@@ -22,18 +22,19 @@ bool penalty_read(Arena *arena, Json *object, Penalty **penalty, Error *err);
 bool penalty_check(const Penalty *penalty, const Dataset *data, const Json *slot, Error *err);
 
 typedef struct PenaltyNodes {
-    Node *input;  /* of the interpolates [rows, input]; NULL at data */
-    Node *factor; /* input, a scalar: weight / rows of the whole group */
-    Node *sum;    /* of (norm - target)^2 over the rows */
-    Node *value;  /* sum * factor */
+    Node *input;    /* of the interpolates [rows, input]; NULL at data */
+    Node *factor;   /* input, a scalar: weight / rows of the whole group */
+    Node *sum;      /* of (norm - target)^2 over the rows */
+    Node *value;    /* sum * factor */
     Node *norm_sum; /* of norm over the rows */
 } PenaltyNodes;
 /* Rows that a batch adds: its samples, or one pair for every two of them. */
 int penalty_rows(const Penalty *penalty, int batch);
 PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *graph, const ModelNodes *nodes, int batch);
 
-/* Fills [rows, input] with a * real + (1 - a) * fake, a uniform in [0, 1), of pairs drawn at random from a batch's samples: a pure
- * function of seed and run. Without samples of either kind the others stand in for them. */
-void penalty_interpolate(const float *inputs, const float *targets, int batch, size_t size, int rows, uint64_t seed, uint64_t run, float *into);
+/* Fills [rows, input] with a * real + (1 - a) * fake, a uniform in [0, 1), of pairs drawn at random from a batch's samples: a
+ * pure function of seed and run. Without samples of either kind the others stand in for them. */
+void penalty_interpolate(const float *inputs, const float *targets, int batch, size_t size, int rows, uint64_t seed,
+                         uint64_t run, float *into);
 
 #endif

@@ -32,7 +32,8 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     Node **wrt = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
     Node **grad = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
     Node **learned = ARENA_ARRAY(graph->arena, Node *, weights);
-    Node **weight_grad = ARENA_ARRAY(graph->arena, Node *, model->parameters), **leaf_grad = ARENA_ARRAY(graph->arena, Node *, model->leaves);
+    Node **weight_grad = ARENA_ARRAY(graph->arena, Node *, model->parameters),
+         **leaf_grad = ARENA_ARRAY(graph->arena, Node *, model->leaves);
     for (int i = 0; i < weights; i++) {
         Parameter *p = model->parameter[net->parameter + i];
         wrt[i] = g->model.state[p->index];
@@ -102,7 +103,8 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
 }
 
 /* Builds `net` and, unless it is to be alone, what stands behind it. */
-static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch, Variant variant, bool training, Graph *graph)
+static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch, Variant variant,
+                        bool training, Graph *graph)
 {
     StepGraph *g = ARENA_NEW(arena, StepGraph);
     const Model *model = config->model;
@@ -110,14 +112,15 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
     g->net = net;
     g->batch = batch;
     g->hooks = hooks_are_empty(config->hooks) ? NULL : step_hooks_new(config->hooks, net->name, variant, arena);
-    g->model = model_build_with(model, graph, &(ModelBuildOptions){.batch = batch,
-                                                                   .training = training,
-                                                                   .on_output = g->hooks ? step_hooks_on_output : NULL,
-                                                                   .context = g->hooks,
-                                                                   .first_net = (int)(net - model->net),
-                                                                   .nets = alone ? 1 : 0,
-                                                                   .recompute_leaves = training ? config->recompute_leaves : 0,
-                                                                   .recompute_group = config->recompute_group});
+    g->model = model_build_with(model, graph,
+                                &(ModelBuildOptions){.batch = batch,
+                                                     .training = training,
+                                                     .on_output = g->hooks ? step_hooks_on_output : NULL,
+                                                     .context = g->hooks,
+                                                     .first_net = (int)(net - model->net),
+                                                     .nets = alone ? 1 : 0,
+                                                     .recompute_leaves = training ? config->recompute_leaves : 0,
+                                                     .recompute_group = config->recompute_group});
     for (int i = net->leaf; i < net->leaf + net->leaves; i++)
         leaf[i] = g->model.leaf[i];
     g->view = (TrainGraph){
@@ -131,8 +134,8 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
     return g;
 }
 
-static StepGraph *begin_training(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, const Observer *observer,
-                                 Graph *graph)
+static StepGraph *begin_training(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
+                                 const Observer *observer, Graph *graph)
 {
     StepGraph *g = begin(arena, config, net, false, batch, variant, true, graph);
     g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
@@ -187,7 +190,9 @@ bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Ob
         return plain != 0;
     size_t least = choose_group(config, batch, variant, observer, err);
     if (least > limit) {
-        error_add(err, "train.memory_limit is %zu bytes, and a step of %d samples needs %zu even where all layers are recomputed", limit, batch, least);
+        error_add(err,
+                  "train.memory_limit is %zu bytes, and a step of %d samples needs %zu even where all layers are recomputed",
+                  limit, batch, least);
         return error_hint(err, "a smaller train.batch_size with train.accumulate needs less");
     }
     int low = 0, high = config->model->leaves; /* `high` fits, `low` does not */
@@ -199,8 +204,8 @@ bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Ob
     return true;
 }
 
-StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, const Observer *observer,
-                          Error *err)
+StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
+                          const Observer *observer, Error *err)
 {
     Graph *graph = graph_new(arena);
     StepGraph *g = begin_training(arena, config, net, batch, variant, observer, graph);
@@ -209,7 +214,8 @@ StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *ne
     return compile(g, config, graph, arena, err) ? g : NULL;
 }
 
-StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, Error *err)
+StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
+                                  Error *err)
 {
     Graph *graph = graph_new(arena);
     StepGraph *g = begin(arena, config, net, true, batch, variant, true, graph);

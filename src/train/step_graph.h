@@ -11,8 +11,8 @@ typedef struct StepGraph {
     bool is_measured;
     ModelNodes model;
     LossNodes loss;
-    PenaltyNodes penalty;           /* all NULL where there is none */
-    Node *objective;                /* what is differentiated */
+    PenaltyNodes penalty; /* all NULL where there is none */
+    Node *objective;      /* what is differentiated */
     TrainGraph view;
     StepHooks *hooks; /* NULL: none */
     Plan *plan;
@@ -21,18 +21,20 @@ typedef struct StepGraph {
     const float *sum;               /* of the loss's terms */
     float *interpolates, *penalty_factor;
     const float *penalty_sum, *penalty_norm_sum;
-    const float *output;            /* without gradient only */
-    float **gradient;               /* of each weight; NULL where it has none */
+    const float *output; /* without gradient only */
+    float **gradient;    /* of each weight; NULL where it has none */
 } StepGraph;
 
-/* The gradient of the weights of `net`, which learns through the nets behind it; a penalty is of the last net. With an observer the
- * graph is measured: the observer attaches its taps, and sees the layers and weights of this net alone. */
-StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, const Observer *observer, Error *err);
+/* The gradient of the weights of `net`, which learns through the nets behind it; a penalty is of the last net. With an observer
+ * the graph is measured: the observer attaches its taps, and sees the layers and weights of this net alone. */
+StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
+                          const Observer *observer, Error *err);
 /* Chooses what to recompute so that the workspace of a training step of `batch` samples stays below train.memory_limit: as few
  * leading layers as will do. Does nothing without a limit; an error names what can be reached. */
 bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Observer *observer, Error *err);
 /* The output of `net` alone, as in training: forward only, without loss. */
-StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant, Error *err);
+StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
+                                  Error *err);
 /* Forward only, in evaluation mode. */
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
 

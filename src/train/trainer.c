@@ -78,7 +78,8 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
         size_t bytes = sizeof(float) * shape_count(model->parameter[i]->shape);
         t->accumulated[i] = arena_try(arena, bytes);
         if (!t->accumulated[i]) {
-            error_add(err, "the accumulated gradient of %s needs %zu bytes, which cannot be had", model->parameter[i]->name, bytes);
+            error_add(err, "the accumulated gradient of %s needs %zu bytes, which cannot be had", model->parameter[i]->name,
+                      bytes);
             return NULL;
         }
     }
@@ -86,8 +87,10 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
         t->buffer_count += model->state[i]->kind == PARAMETER_BUFFER ? shape_count(model->state[i]->shape) : 0;
     t->buffers = ARENA_ARRAY(arena, float, t->buffer_count);
     if (!config->gan && config->penalty && config->penalty->at == PENALTY_AT_INTERPOLATE) {
-        t->batch_inputs = arena_alloc(arena, sizeof(float) * (size_t)config->train.batch_size * shape_count(config->data.training.input));
-        t->batch_targets = arena_alloc(arena, sizeof(float) * (size_t)config->train.batch_size * shape_count(config->data.training.target));
+        t->batch_inputs =
+            arena_alloc(arena, sizeof(float) * (size_t)config->train.batch_size * shape_count(config->data.training.input));
+        t->batch_targets =
+            arena_alloc(arena, sizeof(float) * (size_t)config->train.batch_size * shape_count(config->data.training.target));
     }
     if (!hooks_are_empty(config->hooks) && !hooks_compile(config->hooks, model, t->variant, arena, err))
         return NULL;
@@ -137,10 +140,11 @@ static double gather(Trainer *t, const StepGraph *g, int64_t size, int64_t group
     dataset_gather(data, order, (size_t)size, g->input, g->target);
     if (g->interpolates) {
         dataset_gather(data, order, (size_t)size, t->batch_inputs, t->batch_targets);
-        penalty_interpolate(t->batch_inputs, t->batch_targets, (int)size, shape_count(data->input), penalty_rows(config->penalty, (int)size),
-                            config->seed, t->runs, g->interpolates);
+        penalty_interpolate(t->batch_inputs, t->batch_targets, (int)size, shape_count(data->input),
+                            penalty_rows(config->penalty, (int)size), config->seed, t->runs, g->interpolates);
     }
-    return group == 1 && g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size) : group_terms(t, t->micro, 1);
+    return group == 1 && g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size)
+                                   : group_terms(t, t->micro, 1);
 }
 
 /* The penalty's share of the loss: a mean over the rows of the group, or of the batch where losses add up. */
@@ -156,7 +160,8 @@ static double penalty_share(const Trainer *t, int64_t size, int64_t rows)
 static double own_loss(const Trainer *t, const StepGraph *g, int64_t size, double terms)
 {
     double loss = (double)*g->sum * (loss_is_sum(t->config->loss) ? 1 : 1 / terms);
-    return g->penalty_sum ? loss + (double)*g->penalty_sum * penalty_share(t, size, penalty_rows(t->config->penalty, (int)size)) : loss;
+    return g->penalty_sum ? loss + (double)*g->penalty_sum * penalty_share(t, size, penalty_rows(t->config->penalty, (int)size))
+                          : loss;
 }
 
 /* What the group's micro-batches share: how many there are, terms of the loss and rows of the penalty. */
@@ -185,7 +190,8 @@ static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool 
     if (config->train.accumulate == 1 || !t->observer || !t->observer->accumulated)
         return true;
     double norm = trainer_gradient_norm(t);
-    return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own_loss(t, g, size, own), norm, err);
+    return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own_loss(t, g, size, own), norm,
+                                    err);
 }
 
 /* The micro-batches of the next step. */
@@ -326,7 +332,9 @@ size_t trainer_gradient_bytes(const Trainer *trainer)
 {
     size_t bytes = 0;
     for (int i = 0; i < trainer->config->model->parameters; i++)
-        bytes += graph_that_learns(trainer, i)->gradient[i] ? sizeof(float) * shape_count(trainer->config->model->parameter[i]->shape) : 0;
+        bytes += graph_that_learns(trainer, i)->gradient[i]
+                     ? sizeof(float) * shape_count(trainer->config->model->parameter[i]->shape)
+                     : 0;
     return bytes;
 }
 

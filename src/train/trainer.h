@@ -18,8 +18,8 @@ typedef struct Trainer Trainer;
  * written. `threads` and `observer` may be NULL; the config must live as long. */
 Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Observer *observer, Error *err);
 
-/* Trains to the end, or until *stop is not zero (`stop` may be NULL). An evaluation after the last step is always made when there
- * is validation data. TRAIN_FAILED comes with an error. */
+/* Trains to the end, or until *stop is not zero (`stop` may be NULL). An evaluation after the last step is always made when
+ * there is validation data. TRAIN_FAILED comes with an error. */
 TrainStatus trainer_run(Trainer *trainer, const volatile sig_atomic_t *stop, Error *err);
 
 /* One optimizer step; never allocates. TRAIN_COMPLETED when it was made. */
