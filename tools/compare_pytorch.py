@@ -37,7 +37,7 @@ EPSILON = 1.2e-7  # of float32
 UNTIMED = ("version", "name", "seconds")
 EXACT = ("step", "epoch", "micro", "of", "samples", "skipped", "scale")
 PER_LAYER = ("activations", "activation_gradients")
-FINAL_EXTRA = ("eval", "checkpoint", "finding", "nonfinite", "hook")  # what only one side may have
+FINAL_EXTRA = ("eval", "checkpoint", "finding", "nonfinite", "hook", "penalty")  # what only one side may have
 
 
 class Difference(NamedTuple):

@@ -31,7 +31,7 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     int leaves = observer && observer->wants_leaf_gradients ? net->leaves : 0, weights = net->parameters, trainable = 0;
     Node **wrt = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
     Node **grad = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
-    Node **learned = ARENA_ARRAY(graph->arena, Node *, weights);
+    Node **learned = ARENA_ARRAY(graph->arena, Node *, weights + 1);
     Node **weight_grad = ARENA_ARRAY(graph->arena, Node *, model->parameters),
          **leaf_grad = ARENA_ARRAY(graph->arena, Node *, model->leaves);
     for (int i = 0; i < weights; i++) {
@@ -44,6 +44,8 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     }
     for (int i = 0; i < leaves; i++)
         wrt[weights + i] = g->model.leaf[net->leaf + i];
+    if (config->penalty && config->penalty->at == PENALTY_AT_DATA) /* its input requires a gradient, so all that follow it have one */
+        learned[trainable++] = g->model.input;
     graph_gradient(g->objective, NULL, wrt, weights + leaves, learned, trainable, grad);
     for (int i = 0; i < weights; i++)
         if (!model->parameter[net->parameter + i]->frozen)
