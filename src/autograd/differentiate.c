@@ -9,6 +9,8 @@
 #include "autograd/ops.h"
 #include "base/text.h"
 
+static const double one = 1; /* a step along one coordinate */
+
 static void fill_variables(const void *context, const Workspace *w)
 {
     const Problem *p = context;
@@ -214,7 +216,7 @@ static bool check_element(Problem *p, Node *below, int variable, const double *a
     result->slope = ARENA_ARRAY(p->arena, Slope, count);
     for (size_t e = 0; fine && e < count; e++) {
         result->slope[e] =
-            numeric_compare(&f, at ? at + e : NULL, &(double){1}, 1, analytic[e], e, &result->comparison, scratch);
+            numeric_compare(&f, at ? at + e : NULL, &one, 1, analytic[e], e, &result->comparison, scratch);
         result->numeric.values[e] = result->slope[e].central;
     }
     arena_free(scratch);

@@ -1,12 +1,15 @@
 /* Element by element, with a sample of the elements and one random direction where there are many. */
 #include "autograd/gradcheck.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
 #include "autograd/array.h"
 #include "autograd/ops.h"
 #include "base/random.h"
+
+static const double one = 1; /* a step along one coordinate */
 
 enum { EXAMPLE_SAMPLES = 256, STREAM_WEIGHTS = 2, STREAM_VECTOR = 100, STREAM_DIRECTION = 200, STREAM_SAMPLES = 300 };
 
@@ -81,7 +84,7 @@ static void check_leaf(const Check *c, const NumericFunction *f, int leaf, const
     Random random = random_stream(1, RANDOM_PROBE, STREAM_SAMPLES + (uint64_t)leaf);
     for (size_t s = 0; s < samples; s++) {
         size_t e = samples == count ? s : random_below(&random, s, count);
-        numeric_compare(f, at ? at + e : NULL, &(double){1}, 1, analytic ? analytic[e] : 0, e, &row->comparison, scratch);
+        numeric_compare(f, at ? at + e : NULL, &one, 1, analytic ? analytic[e] : 0, e, &row->comparison, scratch);
     }
     if (samples < count) {
         const double *direction = random_values(scratch, x->shape, STREAM_DIRECTION + (uint64_t)leaf, 0);
@@ -108,6 +111,7 @@ bool gradcheck_run(const GradcheckProblem *problem, const GradcheckOptions *opti
         if (!numeric_new(&f, c.scalar[k], &problem->sources, &options->tolerance, arena, err))
             return false;
         for (int i = 0; i < problem->leaves; i++) {
+            assert(c.grad[k]);
             GradcheckRow *row = &rows[k * problem->leaves + i];
             *row = (GradcheckRow){.name = problem->name[i], .shape = problem->leaf[i]->shape, .order = k + 1};
             check_leaf(&c, &f, i, c.grad[k][i] ? workspace_value(w, c.grad[k][i]) : NULL, row);
@@ -196,7 +200,7 @@ bool gradcheck_run_example(const OpExample *example, const GradcheckOptions *opt
 bool gradcheck_example(const OpExample *example, int orders, Arena *arena, Error *err)
 {
     const GradcheckOptions options = {.tolerance = {1e-5, 1e-6, 1e-6}, .orders = orders, .samples = EXAMPLE_SAMPLES};
-    GradcheckRow rows[GRADCHECK_ORDERS];
+    GradcheckRow rows[GRADCHECK_ORDERS] = {{.order = 0}};
     if (!gradcheck_run_example(example, &options, rows, arena, err))
         return false;
     for (int k = 0; k < orders; k++)

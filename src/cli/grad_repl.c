@@ -1,5 +1,6 @@
 /* cli/grad_repl.c: `gradtool grad` without arguments: line by line from the terminal, with editing and a history, or from a
  * pipe. */
+#include <assert.h>
 #include <ctype.h>
 #include <histedit.h>
 #include <string.h>
@@ -109,6 +110,7 @@ static bool derive(Repl *r, const char *text, Error *err)
             return error_add(err, "a derivative of a derivative is by the same variable, not by `%s` and `%s`", outer, name);
         outer = name;
     }
+    assert(outer); /* whoever calls has seen a d( */
     if (order > DIFFERENTIATE_MAX_ORDER)
         return error_add(err, "derivatives go up to order %d", DIFFERENTIATE_MAX_ORDER);
     const Expression *e = expression_parse(arena, expression_text(arena, "expression", inner), r->session->functions, err);
