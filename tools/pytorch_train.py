@@ -15,6 +15,7 @@ import json
 import math
 import sys
 import time
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Iterator
@@ -23,8 +24,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch import Tensor, nn, optim
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from philox import PENALTY, Philox, dataset_order
 from pytorch_data import Data, read_config, read_data
@@ -461,7 +462,8 @@ def train(config_path: str, settings: list[str], out: str, arrays: str | None = 
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(config, data, Log(folder / "log.jsonl"))
-    with sdpa_kernel(SDPBackend.MATH):  # the only one that has second derivatives
+    # Of attention's implementations only one has second derivatives.
+    with sdpa_kernel(SDPBackend.MATH) if config.get("penalty") else nullcontext():
         status = trainer.run()
     save_weights(trainer.network, folder / "model.safetensors")
     return status
