@@ -198,11 +198,6 @@ static inline Reals reals_load_first(const real *x, size_t count)
 #endif
 }
 
-static inline void reals_store(real *x, Reals values)
-{
-    memcpy(x, &values, sizeof values);
-}
-
 static inline void reals_store_first(real *x, Reals values, size_t count)
 {
 #if defined KERNEL_AVX512

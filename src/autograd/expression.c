@@ -6,12 +6,9 @@
 #include "autograd/expression_internal.h"
 #include "autograd/ops.h"
 
-/* ||x||: the square root has no derivative at 0, where the gradient is 0, as in PyTorch. NaN passes. */
 static Node *norm(Node *x)
 {
-    Node *square = op_sum(op_square(x)), *is_zero = op_is_zero(square);
-    Node *root = op_sqrt(op_select(is_zero, graph_constant(x->graph, 1), square));
-    return op_select(is_zero, graph_constant(x->graph, 0), root);
+    return op_root(op_sum(op_square(x)));
 }
 
 static Node *dot(Node *a, Node *b)

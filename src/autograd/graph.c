@@ -36,6 +36,13 @@ Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[])
     return y;
 }
 
+Node *graph_base(Node *x)
+{
+    while (x->op->kind == OP_VIEW)
+        x = x->in[0];
+    return x;
+}
+
 Node *graph_fail(Graph *graph, const char *format, ...)
 {
     if (!graph->error) {

@@ -140,6 +140,8 @@ Node *graph_constant(Graph *graph, double value);
 /* A constant tensor; `values` is borrowed. */
 Node *graph_tensor(Graph *graph, Shape shape, const double *values);
 
+/* The node whose numbers these are: x itself, or what it is a view of. */
+Node *graph_base(Node *x);
 /* Appends a node; for operator files. The inputs are in[0..op->inputs). */
 Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[]);
 /* Keeps the first error; returns NULL never: a scalar constant stands in, so that building goes on. */

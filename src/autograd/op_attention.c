@@ -31,11 +31,6 @@ static inline size_t padded(size_t length)
 #include "tensor/lanes.h"
 #include "tensor/vector_math.h"
 
-static inline void reals_store(real *x, Reals values)
-{
-    memcpy(x, &values, sizeof values);
-}
-
 #if defined KERNEL_AVX512
 static inline real top_of(Reals x)
 {

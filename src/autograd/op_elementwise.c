@@ -209,6 +209,14 @@ const int op_count = sizeof op_table / sizeof *op_table;
 #include "autograd/ops.def"
 /* clang-format on */
 
+/* The root is taken of 1 where x is 0, so that no infinite slope is multiplied by zero. */
+Node *op_root(Node *x)
+{
+    Node *is_zero = op_is_zero(x);
+    Node *root = op_sqrt(op_select(is_zero, graph_constant(x->graph, 1), x));
+    return op_select(is_zero, graph_constant(x->graph, 0), root);
+}
+
 Shape shape_broadcast(Graph *graph, Shape a, Shape b)
 {
     Shape shape = a.rank >= b.rank ? a : b;

@@ -37,6 +37,9 @@ Node *op_max_all(Node *x);  /* the largest element; NaN where there is one */
 Node *op_sum_last(Node *x); /* over the last axis, which stays as 1 */
 Shape shape_broadcast(Graph *graph, Shape a, Shape b);
 
+/* sqrt(x) with derivative 0 at 0, as PyTorch has it of norms; NaN passes. */
+Node *op_root(Node *x);
+
 /* The same numbers: equal counts. */
 Node *op_reshape(Node *x, Shape shape);
 /* The same tensor as a node of its own, whose gradient is not that of other uses of x. */

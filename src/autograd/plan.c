@@ -29,13 +29,6 @@ typedef struct Compiler {
     int buffers;
 } Compiler;
 
-static Node *base_of(Node *x)
-{
-    while (x->op->kind == OP_VIEW)
-        x = x->in[0];
-    return x;
-}
-
 static size_t bytes_of(const Compiler *c, const Node *x)
 {
     return (shape_count(x->shape) * variant_size(c->plan->variant) + 63) & ~(size_t)63;
@@ -46,17 +39,17 @@ static void mark_needed(Compiler *c, Node *const roots[], int count)
     Graph *graph = c->graph;
     for (int i = 0; i < count; i++) {
         c->needed[roots[i]->id] = true;
-        c->is_root[base_of(roots[i])->id] = true;
+        c->is_root[graph_base(roots[i])->id] = true;
     }
     for (int i = 0; i < graph->assignments; i++) {
         c->needed[graph->assignment[i].value->id] = true;
-        c->is_root[base_of(graph->assignment[i].value)->id] = true;
+        c->is_root[graph_base(graph->assignment[i].value)->id] = true;
     }
     for (int i = graph->count - 1; i >= 0; i--) {
         Node *y = graph->node[i];
         if (y->taps) {
             c->needed[i] = true;
-            int base = base_of(y)->id;
+            int base = graph_base(y)->id;
             for (const Tap *tap = y->taps; tap; tap = tap->next) {
                 Tap *copy = ARENA_NEW(c->arena, Tap);
                 *copy = (Tap){tap->see, tap->context, c->taps[base]};
@@ -93,7 +86,7 @@ static void add_tap_step(Compiler *c, const Node *node)
 static void note_read(Compiler *c, const Node *y, int step, int member)
 {
     for (int k = 0; k < y->op->inputs; k++) {
-        int x = base_of(y->in[k])->id;
+        int x = graph_base(y->in[k])->id;
         if (c->last_step[x] != step)
             c->read_whole[x] = false;
         c->last_step[x] = step;
@@ -108,7 +101,7 @@ static bool joins(const Compiler *c, const Step *chain, const Node *y)
     if (!chain || chain->members == MEMBER_LIMIT || chain->elements != shape_count(y->shape))
         return false;
     for (int k = 0; y->op->whole_input && k < y->op->inputs; k++)
-        if (c->step_of[base_of(y->in[k])->id] == c->plan->steps - 1)
+        if (c->step_of[graph_base(y->in[k])->id] == c->plan->steps - 1)
             return false;
     return true;
 }
@@ -154,7 +147,7 @@ static void make_steps(Compiler *c)
 static int buffer_to_take_over(Compiler *c, const Node *y, int step, int member)
 {
     for (int k = 0; k < y->op->inputs; k++) {
-        int x = base_of(y->in[k])->id;
+        int x = graph_base(y->in[k])->id;
         int buffer = c->buffer_of[x];
         if (buffer && !c->is_root[x] && !c->is_taken[x] && c->last_step[x] == step && c->last_member[x] <= member &&
             !c->read_whole[x] && c->step_of[x] != step && c->buffer[buffer - 1].bytes == bytes_of(c, y) &&
@@ -190,7 +183,7 @@ static void place_chain(Compiler *c, int index)
         Member *member = &chain->member[m];
         const Node *y = member->node;
         for (int k = 0; k < y->op->inputs; k++) {
-            const Place *place = &c->plan->place[base_of(y->in[k])->id];
+            const Place *place = &c->plan->place[graph_base(y->in[k])->id];
             member->in_slot[k] = place->kind == PLACE_SLOT ? place->slot : NO_SLOT;
         }
         member->out_slot = NO_SLOT;
@@ -237,7 +230,7 @@ static void place_values(Compiler *c)
             *place = (Place){.kind = PLACE_PERSISTENT, .offset = plan->persistent_bytes};
             plan->persistent_bytes += bytes_of(c, y);
         } else if (y->op->kind == OP_VIEW) {
-            *place = plan->place[base_of(y)->id];
+            *place = plan->place[graph_base(y)->id];
         }
     }
 }

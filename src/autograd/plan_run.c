@@ -57,9 +57,7 @@ Workspace *workspace_new(const Plan *plan, Arena *arena, Error *err)
             w->at[i] = w->shared + place->offset;
     }
     for (int i = 0; i < plan->graph->count; i++) {
-        const Node *node = plan->graph->node[i], *base = node;
-        while (base->op->kind == OP_VIEW)
-            base = base->in[0];
+        const Node *base = graph_base(plan->graph->node[i]);
         if (plan->place[base->id].kind == PLACE_PARAMETER)
             w->at[i] = base->parameter->data;
     }

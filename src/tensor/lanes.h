@@ -135,6 +135,11 @@ static inline Reals reals_load(const real *x)
     return values;
 }
 
+static inline void reals_store(real *x, Reals values)
+{
+    memcpy(x, &values, sizeof values);
+}
+
 static inline Reals reals_all(real x)
 {
     Reals values = {0};

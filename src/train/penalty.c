@@ -52,14 +52,6 @@ int penalty_rows(const Penalty *penalty, int batch)
     return penalty->at == PENALTY_AT_DATA ? batch : (batch + 1) / 2;
 }
 
-/* sqrt(s) with derivative 0 at 0; NaN passes. */
-static Node *root_of(Node *square)
-{
-    Node *is_zero = op_is_zero(square);
-    Node *root = op_sqrt(op_select(is_zero, graph_constant(square->graph, 1), square));
-    return op_select(is_zero, graph_constant(square->graph, 0), root);
-}
-
 PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *graph, const ModelNodes *nodes, int batch)
 {
     int rows = penalty_rows(penalty, batch);
@@ -77,7 +69,7 @@ PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *gr
     if (!slope) /* the output does not depend on the input */
         slope = op_zeros_like(x);
     Node *flat = op_reshape(slope, SHAPE(rows, (int)(shape_count(x->shape) / (size_t)rows)));
-    Node *norm = root_of(op_sum_last(op_square(flat)));
+    Node *norm = op_root(op_sum_last(op_square(flat)));
     p.norm_sum = op_sum(norm);
     p.sum = op_sum(op_square(op_shift(norm, -penalty->target)));
     p.value = op_mul(p.sum, p.factor);

@@ -3,13 +3,6 @@
 
 #include "autograd/ops.h"
 
-static Node *base_of(Node *x)
-{
-    while (x->op->kind == OP_VIEW)
-        x = x->in[0];
-    return x;
-}
-
 /* A gradient is changed in place by clipping, so each must stand in memory of its own. */
 static void separate_gradients(Graph *graph, Node *grad[], int count)
 {
@@ -17,7 +10,7 @@ static void separate_gradients(Graph *graph, Node *grad[], int count)
     for (int i = 0; i < count; i++) {
         if (!grad[i])
             continue;
-        Node *base = base_of(grad[i]);
+        Node *base = graph_base(grad[i]);
         if (is_used[base->id] || base->op->kind == OP_SOURCE)
             base = grad[i] = op_scale(grad[i], 1);
         is_used[base->id] = true;
@@ -44,7 +37,8 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     }
     for (int i = 0; i < leaves; i++)
         wrt[weights + i] = g->model.leaf[net->leaf + i];
-    if (config->penalty && config->penalty->at == PENALTY_AT_DATA) /* its input requires a gradient, so all that follow it have one */
+    if (config->penalty &&
+        config->penalty->at == PENALTY_AT_DATA) /* its input requires a gradient, so all that follow it have one */
         learned[trainable++] = g->model.input;
     graph_gradient(g->objective, NULL, wrt, weights + leaves, learned, trainable, grad);
     for (int i = 0; i < weights; i++)
