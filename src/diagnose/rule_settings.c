@@ -17,14 +17,6 @@ RuleSettings *rule_settings_new(Arena *arena)
     return settings;
 }
 
-static int limit_count(const Rule *rule)
-{
-    int count = 0;
-    while (count < RULE_LIMITS && rule->limit[count].name)
-        count++;
-    return count;
-}
-
 /* Index, or -1. */
 static int find_rule(const char *name, size_t length)
 {
@@ -36,25 +28,10 @@ static int find_rule(const char *name, size_t length)
 
 static int find_limit(const Rule *rule, const char *name)
 {
-    for (int k = 0; k < limit_count(rule); k++)
+    for (int k = 0; k < rule_limits(rule); k++)
         if (!strcmp(rule->limit[k].name, name))
             return k;
     return -1;
-}
-
-static bool suggest_rule(const char *name, Error *err)
-{
-    Arena *scratch = arena_new(NULL);
-    const char **names = ARENA_ARRAY(scratch, const char *, rule_count);
-    for (int i = 0; i < rule_count; i++)
-        names[i] = rule_table[i]->name;
-    const char *nearest = text_nearest(name, names, rule_count);
-    if (nearest)
-        error_hint(err, "did you mean `%s`?", nearest);
-    else
-        error_hint(err, "gradtool list rules prints them");
-    arena_free(scratch);
-    return false;
 }
 
 /* "severity, ratio, share" */
@@ -64,7 +41,7 @@ static bool suggest_limit(const Rule *rule, const char *name, bool with_severity
     int count = 0;
     if (with_severity)
         names[count++] = "severity";
-    for (int k = 0; k < limit_count(rule); k++)
+    for (int k = 0; k < rule_limits(rule); k++)
         names[count++] = rule->limit[k].name;
     const char *nearest = text_nearest(name, names, count);
     if (nearest)
@@ -134,7 +111,7 @@ bool rule_settings_read(RuleSettings *settings, const Json *object, Error *err)
         int rule = find_rule(member->key, strlen(member->key));
         if (rule < 0) {
             error_at_key(err, member, "there is no rule `%s`", member->key);
-            fine = suggest_rule(member->key, err);
+            fine = rule_suggest(member->key, err);
         } else {
             fine = read_rule(member, rule_table[rule], &settings->rule[rule], err) && fine;
         }
@@ -161,7 +138,7 @@ bool rule_settings_set(RuleSettings *settings, const char *assignment, Error *er
     bool fine = false;
     if (rule < 0) {
         error_add(err, "there is no rule `%s`", name);
-        suggest_rule(name, err);
+        rule_suggest(name, err);
     } else if (limit < 0) {
         error_add(err, "rule `%s` has no limit `%s`", name, key);
         suggest_limit(rule_table[rule], key, false, err);
@@ -188,7 +165,7 @@ static bool mark(Arena *arena, const char *list, const char *option, bool marked
                 matches = marked[i] = true;
         if (!matches) {
             error_add(err, "there is no rule `%s` to %s", name, option);
-            fine = suggest_rule(name, err);
+            fine = rule_suggest(name, err);
         }
     }
     return fine;

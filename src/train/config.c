@@ -14,7 +14,7 @@
 typedef struct RootOptions {
     const char *name, *weights;
     int64_t seed;
-    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *output;
+    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *rules, *output;
 } RootOptions;
 
 static const Field root_fields[] = {
@@ -33,6 +33,7 @@ static const Field root_fields[] = {
     {"penalty", FIELD_JSON, offsetof(RootOptions, penalty), .help = "what is added to the loss: a gradient penalty"},
     {"hooks", FIELD_JSON, offsetof(RootOptions, hooks), "[]", .help = "what watches or changes gradients and outputs"},
     {"monitor", FIELD_JSON, offsetof(RootOptions, monitor), "{}", .help = "what is measured"},
+    {"rules", FIELD_JSON, offsetof(RootOptions, rules), .help = "settings of the rules that diagnose, or \"off\", by name"},
     {"output", FIELD_JSON, offsetof(RootOptions, output), "{}", .help = "what is written"},
     {0}};
 
@@ -250,6 +251,7 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
     config->seed = (uint64_t)root.seed;
     config->weights = root.weights;
     config->monitor = root.monitor;
+    config->rules = root.rules;
     config->output = root.output;
     config->name = root.name ? root.name : name_of_file(arena, path);
     if (!root.name)

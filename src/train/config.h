@@ -51,7 +51,7 @@ typedef struct Config {
     TrainOptions train;
     int64_t steps_per_epoch;
     int recompute_leaves, recompute_group; /* chosen for train.memory_limit: see ModelBuildOptions; 0: nothing is recomputed */
-    Json *monitor, *output;                /* read by the floor above; NULL where absent */
+    Json *monitor, *rules, *output;        /* read by the floors above; NULL where absent */
 } Config;
 
 /* Reads a config and builds all of it. `sets` are "key=value" assignments. All mistakes found are reported together. */
