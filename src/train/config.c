@@ -242,8 +242,11 @@ static void read_loss_and_optimizer(Config *config, Arena *arena, const RootOpti
 Config *config_read(Arena *arena, const char *path, const char *const sets[], int count, Error *err)
 {
     Json *json = config_read_json(arena, path, sets, count, err);
-    if (!json)
-        return NULL;
+    return json ? config_build(arena, json, path, NULL, err) : NULL;
+}
+
+Config *config_build(Arena *arena, Json *json, const char *path, const DataSplit *data, Error *err)
+{
     RootOptions root = {0};
     Config *config = ARENA_NEW(arena, Config);
     *config = (Config){.json = json, .path = path};
@@ -265,7 +268,9 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
         gan_read(arena, config, root.gan, root.optimizer, err);
     else if (root.model)
         config->model = model_read(arena, root.model, err);
-    bool has_data = root.data && dataset_read(arena, root.data, config->seed, &config->data, err);
+    if (data)
+        config->data = *data;
+    bool has_data = data || (root.data && dataset_read(arena, root.data, config->seed, &config->data, err));
     if (!root.gan)
         read_loss_and_optimizer(config, arena, &root, err);
     int weights = config->model ? config->model->parameters : 0;

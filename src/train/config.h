@@ -60,6 +60,9 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
 /* The JSON of a config: model and data inlined, assignments made, nothing checked yet. */
 Json *config_read_json(Arena *arena, const char *path, const char *const sets[], int count, Error *err);
 
+/* Checks that JSON and builds all of it. `data` (borrowed) takes the place of what its `data` would read; NULL: it is read. */
+Config *config_build(Arena *arena, Json *json, const char *path, const DataSplit *data, Error *err);
+
 /* Bytes of the state of all optimizers. */
 size_t config_optimizer_bytes(const Config *config);
 
