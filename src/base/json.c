@@ -203,9 +203,10 @@ const Json *json_find(const Json *root, const char *path, bool *found)
 {
     Arena *scratch = arena_new(NULL);
     bool is_whole = true;
-    for (Step step; *path && is_whole;) {
+    for (const char *rest = path; *rest && is_whole;) {
         const Json *child = NULL;
-        if (next_step(scratch, &path, root->parent == NULL, &step))
+        Step step;
+        if (next_step(scratch, &rest, rest == path, &step))
             child = step.name ? json_member(root, step.name) : json_item(root, step.index);
         is_whole = child != NULL;
         root = child ? child : root;

@@ -46,7 +46,8 @@ Json *json_member(const Json *object, const char *key); /* NULL when absent or n
 Json *json_item(const Json *array, int index);
 /* The key path from the root: "train.batch_size", "layers[2].out"; "" for the root. */
 const char *json_path(Arena *arena, const Json *value);
-/* The value at such a path. Where there is none: the nearest parent of it that exists, and *found (may be NULL) is false. */
+/* The value at such a path from `root`. Where there is none: the nearest parent of it that exists, and *found (may be NULL) is
+ * false. */
 const Json *json_find(const Json *root, const char *path, bool *found);
 /* Line and column, from 1, of a byte of the source. */
 void json_place(const JsonSource *source, size_t byte, long *line, long *column);

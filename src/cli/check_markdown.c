@@ -46,7 +46,7 @@ static void add_overview(const CheckReport *report, Text *text)
     for (int i = 0; i < report->subjects; i++) {
         const CheckSubject *subject = &report->subject[i];
         const Diagnosis *diagnosis = subject->diagnosis;
-        bool has_root = diagnosis && diagnosis->findings && diagnosis->finding[0]->is_root;
+        bool has_root = check_is_sick(report, subject);
         text_printf(text, "| %s | %s | %s | %s | %s |\n", mark(report, subject), code(arena, subject->path),
                     check_verdict(report, subject), has_root ? code(arena, diagnosis->finding[0]->rule->name) : "",
                     diagnosis ? check_counts_text(arena, diagnosis) : escaped(arena, subject->problem));
@@ -70,10 +70,11 @@ static void add_findings(const CheckReport *report, const CheckSubject *subject,
         CheckPlace place = check_place(report, subject, finding);
         const char *layers = check_layers_text(arena, finding, LAYERS);
         text_printf(text, "| %s%s%s | %s%s | %s | %s%s%s<br>%s | ", severity_name(finding->severity),
-                    finding->is_root ? ", **root cause**" : "", finding->is_known ? ", known" : "",
-                    finding->cause ? "\xe2\x86\xb3 " : "", code(arena, finding->rule->name), escaped(arena, finding->message),
-                    *layers ? code(arena, layers) : "", *layers ? ", " : "", check_steps_text(arena, finding),
-                    code(arena, arena_printf(arena, "%s:%ld %s", place.file, place.line, place.key)));
+                    finding->is_root && check_is_sick(report, subject) ? ", **root cause**" : "",
+                    finding->is_known ? ", known" : "", finding->cause ? "\xe2\x86\xb3 " : "", code(arena, finding->rule->name),
+                    escaped(arena, finding->message), *layers ? code(arena, layers) : "", *layers ? ", " : "",
+                    check_steps_text(arena, finding),
+                    code(arena, arena_printf(arena, "%s:%ld%s%s", place.file, place.line, *place.key ? " " : "", place.key)));
         add_change(arena, finding, text);
         text_add(text, " |\n");
     }

@@ -89,7 +89,8 @@ static void add_finding(const CheckReport *report, const CheckSubject *subject, 
     add_title(report, finding, text);
     text_printf(text, "  --> %s", check_line(report->arena, place.file));
     if (subject->config || report->annotate)
-        text_printf(text, ":%ld:%ld %s", place.line, place.column, check_line(report->arena, place.key));
+        text_printf(text, ":%ld:%ld%s%s", place.line, place.column, *place.key ? " " : "",
+                    check_line(report->arena, place.key));
     text_printf(text, "\n  %s%s%s\n", layers, *layers ? "   " : "", check_steps_text(report->arena, finding));
     if (finding->consequence)
         text_printf(text, "  so: %s\n", check_line(report->arena, finding->consequence));

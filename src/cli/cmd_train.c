@@ -7,6 +7,7 @@
 #include "cli/figures.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
+#include "diagnose/rule_settings.h"
 #include "monitor/monitor.h"
 #include "monitor/run_line.h"
 #include "render/plot.h"
@@ -44,7 +45,8 @@ static bool build(Command *cmd, const Args *args, Run *run)
     Threads *threads;
     run->config = config_read(cmd->arena, args->config, args->sets.at, args->sets.count, cmd->err);
     run->monitor = run->config ? monitor_new(cmd->arena, run->config, cmd->err) : NULL;
-    if (!run->monitor || !command_threads(cmd, &threads))
+    if (!run->monitor || !rule_settings_read(rule_settings_new(cmd->arena), run->config->rules, cmd->err) ||
+        !command_threads(cmd, &threads))
         return false;
     run->trainer = trainer_new(cmd->arena, run->config, threads, monitor_observer(run->monitor), cmd->err);
     if (!run->trainer)
