@@ -121,7 +121,7 @@ static const Finding *judge(Scene *scene, const char *rule, int *count)
         scene->record->planned = scene->steps;
         scene->evidence.record = scene->record;
     }
-    const RuleSettings *settings = rule_settings_new(arena, NULL, scene->bench->err);
+    const RuleSettings *settings = rule_settings_new(arena);
     const Diagnosis *diagnosis = diagnose(arena, &scene->evidence, settings, NULL);
     const Finding *first = NULL;
     *count = 0;
@@ -188,7 +188,7 @@ static void a_healthy_run_has_no_finding(void **state)
     record_end(scene.record);
     scene.record->planned = 400;
     scene.evidence.record = scene.record;
-    const RuleSettings *settings = rule_settings_new(scene.bench->arena, NULL, scene.bench->err);
+    const RuleSettings *settings = rule_settings_new(scene.bench->arena);
     const Diagnosis *diagnosis = diagnose(scene.bench->arena, &scene.evidence, settings, NULL);
     if (diagnosis->findings)
         fail_msg("%s: %s", diagnosis->finding[0]->rule->name, diagnosis->finding[0]->message);

@@ -34,7 +34,7 @@ static void check_time(const RuleInput *in, Findings *out, const Record *record)
         const RecordSeries std = record_track(record, RECORD_ACTIVATION_STD, choice.index[k]);
         double start = series_median(series_head(std, std.count < 200 ? std.count / 2 : 100));
         int64_t since = series_above_since(std, in->limit[1] * start);
-        if (!(start > 0) || !since || std.count < 10)
+        if (!(start > 0) || since < 0 || std.count < 10)
             continue;
         double end = series_median(series_last_share(std, 0.1));
         if (!finding || end / start > finding->value) {

@@ -40,7 +40,7 @@ static void check(const RuleInput *in, Findings *out)
         int owner = largest(record, norm, i, &share);
         for (int p = 0; p < record->parameters; p++)
             total += i < norm[p].count && isfinite(norm[p].value[i]) ? norm[p].value[i] * norm[p].value[i] : 0;
-        if (sqrt(total) < limit * (1 - 1e-6) || owner < 0)
+        if (sqrt(total) < limit * 0.99 || owner < 0)
             continue;
         seen++;
         times[owner] += share > in->limit[0];

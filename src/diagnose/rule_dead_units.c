@@ -13,7 +13,7 @@ static int64_t dead_since(const Record *record, int layer, double dead)
         return 0;
     const RecordSeries zeros = record_track(record, RECORD_ACTIVATION_ZEROS, layer);
     int64_t since = series_above_since(zeros, dead - 1e-6);
-    return since;
+    return since < 0 ? record->last_step : since;
 }
 
 typedef struct DeadLayer {

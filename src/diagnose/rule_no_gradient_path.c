@@ -81,7 +81,7 @@ const Rule rule_no_gradient_path = {
     .name = "no-gradient-path",
     .severity = SEVERITY_ERROR,
     .group = GROUP_FLOW,
-    .stage = STAGE_PREFLIGHT,
+    .stage = STAGE_LIVE,
     .summary = "weights that are to learn get no gradient",
     .definition = "a parameter that is not frozen and to which no path of the graph leads from the loss; or, another message, "
                   "one whose gradient is exactly zero in every observation "

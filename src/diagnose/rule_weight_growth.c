@@ -20,6 +20,15 @@ static int doublings(RecordSeries norm)
     return longest;
 }
 
+/* The first step at which the norm is beyond the limit. */
+static int64_t grown_since(RecordSeries norm, double limit)
+{
+    for (int i = 0; i < norm.count; i++)
+        if (norm.value[i] > limit)
+            return norm.step[i];
+    return norm.step[norm.count - 1];
+}
+
 static void check(const RuleInput *in, Findings *out)
 {
     const Record *record = in->evidence->record;
@@ -32,7 +41,7 @@ static void check(const RuleInput *in, Findings *out)
         if (last / first < in->limit[0] && doublings(norm) < (int)in->limit[1])
             continue;
         if (!finding)
-            finding = finding_add(out, series_above_since(norm, 10 * first), record->last_step, 0, in->limit[0], "%s", "");
+            finding = finding_add(out, grown_since(norm, 10 * first), record->last_step, 0, in->limit[0], "%s", "");
         finding_add_layer(out, finding, record->parameter[i].name);
         if (last / first > finding->value) {
             finding->value = last / first;
