@@ -361,9 +361,10 @@ bool file_make_folder(const char *path, Error *err)
             continue;
         memcpy(part, path, end);
         part[end] = 0;
-        if (mkdir(part, 0777) != 0 && !file_is_folder(part))
+        int cause = mkdir(part, 0777) == 0 ? 0 : errno;
+        if (cause && !file_is_folder(part))
             return error_add(err, "cannot make the folder %s: %s", part,
-                             errno == EEXIST ? "a file of that name is in the way" : file_reason(errno, "no such folder"));
+                             cause == EEXIST ? "a file of that name is in the way" : file_reason(cause, "no such folder"));
     }
     return true;
 }

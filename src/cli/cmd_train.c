@@ -138,7 +138,7 @@ static const char *open_folder(Command *cmd, const Args *args, Run *run, Resumpt
     else if (resumption->path)
         command_note(cmd, "resuming %s after step %lld, from %s", folder, (long long)resumption->step, resumption->path);
     else
-        command_note(cmd, "resuming %s from its start: it has no checkpoint", folder);
+        command_note(cmd, "resuming %s from its start: it has no whole checkpoint", folder);
     run->folder = folder;
     run->steps = resumption->step;
     count_earlier(cmd, run, resumption);

@@ -80,12 +80,14 @@ static const Checkpoint *find(const RunCheckpoints *run, const char *folder, Res
     return NULL;
 }
 
-static void remove_later(const char *folder, int64_t newest, Arena *scratch)
+/* Leaves what a run that had never stopped would have at that step. */
+static void remove_others(const RunCheckpoints *run, const char *folder, Arena *scratch)
 {
     int count;
     const int64_t *steps = checkpoint_list(scratch, folder, &count);
-    for (int i = 0; i < count && steps[i] > newest; i++)
+    for (int i = 0; i < count && steps[i] > run->newest; i++)
         file_remove_folder(checkpoint_path(scratch, folder, steps[i]));
+    checkpoint_prune(scratch, folder, run->keep);
     folder_remove_leftovers(scratch, folder, NULL);
 }
 
@@ -135,7 +137,7 @@ bool run_checkpoints_go_back(RunCheckpoints *run, Trainer *trainer, Bytes config
         resumption->path = checkpoint_path(arena, folder_name, run->newest);
         resumption->is_changed = checkpoint->note.config != run->config;
     }
-    remove_later(folder, run->newest, arena);
+    remove_others(run, folder, arena);
     remove_leftovers(run->folder, arena);
     if (!renew_config(run, config, arena, err) || !run_log_cut(run->log, checkpoint ? checkpoint->note.log_bytes : 0, err))
         return false;
