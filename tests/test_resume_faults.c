@@ -81,6 +81,47 @@ static long ended(long result)
     return result;
 }
 
+enum { FILES = 256, OUT_OF_ORDER = 3 };
+
+/* What a power failure could take: files written but not synced, names in folders that are not. */
+static bool is_dirty[FILES], is_listed, is_renamed;
+
+static void keep_in_order(bool condition)
+{
+    if (is_child && !condition)
+        _exit(OUT_OF_ORDER);
+}
+
+static void note_write(int file)
+{
+    keep_in_order(!is_renamed); /* what follows a checkpoint may rely on it */
+    is_listed = false;
+    if (file >= 0 && file < FILES)
+        is_dirty[file] = true;
+}
+
+static void note_sync(int file)
+{
+    struct stat status;
+    if (fstat(file, &status) == 0 && S_ISDIR(status.st_mode)) {
+        is_listed = true;
+        is_renamed = false;
+    } else if (file >= 0 && file < FILES) {
+        is_dirty[file] = false;
+    }
+}
+
+/* A checkpoint gets its name when its files, their names and the log are on the disk. */
+static void note_rename(const char *from)
+{
+    if (!strstr(path_name(from), ".tmp-"))
+        return;
+    for (int i = 0; i < FILES; i++)
+        keep_in_order(!is_dirty[i]);
+    keep_in_order(is_listed);
+    is_renamed = true;
+}
+
 static int full(void)
 {
     errno = ENOSPC;
@@ -91,18 +132,29 @@ ssize_t write(int file, const void *bytes, size_t count)
 {
     if (is_child && shared->fault == FAULT_KILL && shared->calls + 1 == shared->at)
         syscall(SYS_write, file, bytes, count / 2);
-    return is_struck() ? full() : (ssize_t)ended(syscall(SYS_write, file, bytes, count));
+    if (is_struck())
+        return full();
+    note_write(file);
+    return (ssize_t)ended(syscall(SYS_write, file, bytes, count));
 }
 
 /* Nothing fails but the machine's power where this is missing: it takes time alone. */
 int fsync(int file)
 {
-    return is_struck() ? full() : (int)ended(fcntl(file, F_GETFD) < 0 ? -1 : 0);
+    if (is_struck()) {
+        is_renamed = false; /* the writer has been told */
+        return full();
+    }
+    note_sync(file);
+    return (int)ended(fcntl(file, F_GETFD) < 0 ? -1 : 0);
 }
 
 int rename(const char *from, const char *to)
 {
-    return is_struck() ? full() : (int)ended(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+    if (is_struck())
+        return full();
+    note_rename(from);
+    return (int)ended(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
 int mkdir(const char *path, mode_t mode)
