@@ -132,10 +132,12 @@ ssize_t write(int file, const void *bytes, size_t count)
 {
     if (is_child && shared->fault == FAULT_KILL && shared->calls + 1 == shared->at)
         syscall(SYS_write, file, bytes, count / 2);
-    if (is_struck())
-        return full();
+    if (is_struck()) /* the last of the disk, then nothing */
+        return shared->fault == FAULT_FAIL_ON && shared->calls == shared->at && count > 1
+                   ? syscall(SYS_write, file, bytes, count / 2)
+                   : full();
     note_write(file);
-    return (ssize_t)ended(syscall(SYS_write, file, bytes, count));
+    return ended(syscall(SYS_write, file, bytes, count));
 }
 
 /* Nothing fails but the machine's power where this is missing: it takes time alone. */

@@ -58,7 +58,7 @@ bool folder_commit(const char *temporary, const char *path, Error *err)
     const char *parent = path_folder(scratch, path);
     if (file_exists(path)) /* a rename replaces an empty folder only */
         file_remove_folder(path);
-    bool done = file_sync_folder(temporary) && rename(temporary, path) == 0 && file_sync_folder(parent);
+    bool done = rename(temporary, path) == 0 && file_sync_folder(parent);
     if (!done) {
         error_add(err, "cannot write %s: %s", path, file_reason(errno, "no such folder"));
         file_remove_folder(temporary);
