@@ -24,8 +24,10 @@ typedef struct TrainOptions {
     int64_t epochs;     /* 0 where the config says steps */
     int64_t batch_size; /* of a micro-batch */
     int64_t accumulate;
-    int64_t eval_every;   /* 0: after each epoch */
-    int64_t memory_limit; /* bytes of a training workspace; 0: none */
+    int64_t eval_every;       /* 0: after each epoch */
+    int64_t checkpoint_every; /* 0: only where training stops */
+    int64_t checkpoint_keep;  /* the newest ones */
+    int64_t memory_limit;     /* bytes of a training workspace; 0: none */
     bool shuffle, drop_last;
     int nonfinite; /* NonfinitePolicy */
 } TrainOptions;

@@ -39,6 +39,8 @@ typedef struct EvalReport {
     bool has_accuracy;
 } EvalReport;
 
+typedef struct Trainer Trainer;
+
 /* Every function may be NULL. Those that return false have added an error, and training stops as failed. */
 typedef struct Observer {
     void *context;
@@ -64,6 +66,8 @@ typedef struct Observer {
     /* The step is done; `clip` is of its last update, NULL when nothing is clipped. */
     bool (*stepped)(void *context, const StepReport *report, bool measured, const ClipResult *clip, Error *err);
     bool (*evaluated)(void *context, const EvalReport *report, Error *err);
+    /* The training stands between two steps, or has stopped in one, and its state is to be kept (checkpoint_write). */
+    bool (*checkpoint)(void *context, const Trainer *trainer, Error *err);
 } Observer;
 
 #endif

@@ -231,10 +231,44 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
     return trainer_end_step(t, &report, measured, err);
 }
 
+static TrainPoint point_of(const Trainer *t)
+{
+    return (TrainPoint){.step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs};
+}
+
+bool trainer_point(const Trainer *t, TrainPoint *point)
+{
+    *point = t->is_stopped ? t->before : point_of(t);
+    point->seconds = trainer_seconds(t);
+    return !t->is_torn;
+}
+
+bool trainer_go_to(Trainer *t, const TrainPoint *point, Error *err)
+{
+    const Config *config = t->config;
+    if (point->micro >= config_micro_batches(config))
+        return error_add(err, "an epoch of this data has %lld batches, and %lld of them have been trained on",
+                         (long long)config_micro_batches(config), (long long)point->micro);
+    t->step = point->step;
+    t->epoch = point->epoch;
+    t->micro = point->micro;
+    t->runs = (uint64_t)point->runs;
+    t->earlier = point->seconds;
+    dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
+    return true;
+}
+
+bool trainer_checkpoint_is_due(const Trainer *t, int64_t step)
+{
+    const TrainOptions *options = &t->config->train;
+    return step == options->steps || (options->checkpoint_every && step % options->checkpoint_every == 0);
+}
+
 TrainStatus trainer_step(Trainer *t, Error *err)
 {
-    if (!t->step && !t->started.tv_sec)
+    if (!t->started.tv_sec)
         clock_gettime(CLOCK_MONOTONIC, &t->started);
+    t->before = point_of(t);
     return t->make_step(t, err);
 }
 
@@ -269,21 +303,35 @@ static bool evaluate(Trainer *t, Error *err)
     return t->observer->evaluated(t->observer->context, &report, err);
 }
 
+static bool keep(const Trainer *t, Error *err)
+{
+    return !t->observer || !t->observer->checkpoint || t->observer->checkpoint(t->observer->context, t, err);
+}
+
+/* Is the step that was made last followed by an evaluation? */
+static bool is_evaluated(const Trainer *t)
+{
+    const int64_t every = t->config->train.eval_every;
+    return t->step && (every ? t->step % every == 0 : t->micro == 0);
+}
+
 TrainStatus trainer_run(Trainer *t, const volatile sig_atomic_t *stop, Error *err)
 {
-    const TrainOptions *options = &t->config->train;
-    bool is_evaluated = false;
-    while (t->step < options->steps) {
+    while (t->step < t->config->train.steps) {
         TrainStatus status = trainer_step(t, err);
+        if (status == TRAIN_DIVERGED && !keep(t, err))
+            return TRAIN_FAILED;
         if (status != TRAIN_COMPLETED)
             return status;
-        is_evaluated = options->eval_every ? t->step % options->eval_every == 0 : t->micro == 0;
-        if (is_evaluated && !evaluate(t, err))
+        if (is_evaluated(t) && !evaluate(t, err))
             return TRAIN_FAILED;
-        if (stop && *stop)
+        const bool is_interrupted = stop && *stop;
+        if ((is_interrupted || trainer_checkpoint_is_due(t, t->step)) && !keep(t, err))
+            return TRAIN_FAILED;
+        if (is_interrupted)
             return TRAIN_INTERRUPTED;
     }
-    return is_evaluated || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
+    return is_evaluated(t) || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
 }
 
 int64_t trainer_steps_done(const Trainer *trainer)
@@ -295,9 +343,10 @@ double trainer_seconds(const Trainer *trainer)
 {
     struct timespec now;
     if (!trainer->started.tv_sec)
-        return 0;
+        return trainer->earlier;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - trainer->started.tv_sec) + 1e-9 * (double)(now.tv_nsec - trainer->started.tv_nsec);
+    return trainer->earlier + (double)(now.tv_sec - trainer->started.tv_sec) +
+           1e-9 * (double)(now.tv_nsec - trainer->started.tv_nsec);
 }
 
 const float *trainer_gradient(const Trainer *trainer, int index)

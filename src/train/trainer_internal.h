@@ -29,6 +29,8 @@ struct Trainer {
     Optimizer *optimizer; /* and by which */
     bool is_reported;     /* what hooks see in this update is told */
     bool is_stopped;      /* by a hook, or by a value that is not finite */
+    bool is_torn;         /* the step that stopped had made an update before */
+    TrainPoint before;    /* the running or last step; without seconds */
     float **accumulated;  /* of each weight, where accumulate > 1 */
     float **gradient;     /* of each weight, of this update; after a step: of the last update of each */
     double *square;       /* its sum of squares */
@@ -40,6 +42,7 @@ struct Trainer {
     float *batch_inputs, *batch_targets; /* of a micro-batch, where interpolates are made from it */
     struct GanTrainer *gan;              /* NULL: a model is trained */
     struct timespec started;
+    double earlier; /* seconds before `started`, of the run that is gone on with */
 };
 
 /* The graph for that net, batch size and kind of step; built when it is first asked for. */
