@@ -105,7 +105,7 @@ class Comparison:
         steps = [e["step"] for e in self.ours if "step" in e and e["event"] != "finding"]
         if steps != sorted(steps):
             self.fail("order", "steps do not rise")
-        for kind in ("step", "gradients", "activations", "activation_gradients", "updates", "accumulate", "clip", "histogram"):
+        for kind in ("step", "gradients", "activations", "activation_gradients", "updates", "accumulate", "clip", "scaler", "histogram"):
             orders = [[self.key(e) for e in log if e["event"] == kind] for log in (self.ours, self.theirs)]
             if orders[0] != orders[1] and sorted(map(str, orders[0])) == sorted(map(str, orders[1])):
                 self.fail("order", f"{kind} events come in another order")
