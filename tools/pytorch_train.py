@@ -420,7 +420,7 @@ class Trainer:
         finite = found_inf or math.isfinite(loss) and math.isfinite(norm)
         skipped = found_inf or not finite and self.train_options.get("nonfinite", "stop") != "continue"
         measured = self.measure(step, scale) if observed else []
-        clips = list(clip(self.config["clip"], learning)) if "clip" in self.config and not skipped else []
+        clips = list(clip(self.config["clip"], learning)) if "clip" in self.config and (found_inf or not skipped) else []
         clipped_norm = total_norm([p.grad for _, p in learning])
         before = [p.detach().clone() for _, p in self.named] if observed else []
         for options, rates in zip(self.optimizer.param_groups, self.group_rates):
@@ -428,7 +428,7 @@ class Trainer:
         if found_inf or not skipped:
             self.scaler.step(self.optimizer)
         self.scaler.update()
-        for event in clips:
+        for event in clips if not skipped else []:
             self.log.write("clip", step=step, **event)
         self.log.write("step", step=step, epoch=epoch + 1, loss=loss, lr=self.rates[step - 1], grad_norm=norm,
                        clipped_norm=clipped_norm, scale=scale, skipped=skipped, samples=sum(map(len, group)),
