@@ -268,6 +268,14 @@ static void log_step(Monitor *m, const StepReport *r)
         run_log_number(m->log, "generator_loss", r->generator_loss);
     run_log_number(m->log, "seconds", r->seconds);
     run_log_end(m->log);
+    if (r->has_scaler) {
+        run_log_begin(m->log, "scaler");
+        run_log_integer(m->log, "step", r->step);
+        run_log_number(m->log, "scale", r->next_scale);
+        run_log_bool(m->log, "found_inf", r->found_inf);
+        run_log_bool(m->log, "skipped", r->found_inf);
+        run_log_end(m->log);
+    }
     if (!r->has_penalty)
         return;
     run_log_begin(m->log, "penalty");
@@ -427,6 +435,7 @@ static void log_run(Monitor *m)
     }
     text_add_char(text, ']');
     run_log_string(m->log, "loss", loss_name(m->config->loss));
+    run_log_string(m->log, "precision", precision_name(m->config->precision.type));
     run_log_integer(m->log, "steps", m->config->train.steps);
     run_log_end(m->log);
 }

@@ -14,7 +14,7 @@
 typedef struct RootOptions {
     const char *name, *weights;
     int64_t seed;
-    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *output;
+    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *precision, *hooks, *monitor, *output;
 } RootOptions;
 
 static const Field root_fields[] = {
@@ -31,6 +31,7 @@ static const Field root_fields[] = {
     {"train", FIELD_JSON, offsetof(RootOptions, train), .required = true, .help = "steps or epochs, and how"},
     {"clip", FIELD_JSON, offsetof(RootOptions, clip), .help = "gradient clipping"},
     {"penalty", FIELD_JSON, offsetof(RootOptions, penalty), .help = "what is added to the loss: a gradient penalty"},
+    {"precision", FIELD_JSON, offsetof(RootOptions, precision), "{}", .help = "number type of products; loss scaling"},
     {"hooks", FIELD_JSON, offsetof(RootOptions, hooks), "[]", .help = "what watches or changes gradients and outputs"},
     {"monitor", FIELD_JSON, offsetof(RootOptions, monitor), "{}", .help = "what is measured"},
     {"output", FIELD_JSON, offsetof(RootOptions, output), "{}", .help = "what is written"},
@@ -275,6 +276,8 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
         config->clip = clip_new(arena, root.clip, weights, err);
     if (config->model)
         config->hooks = hooks_read(arena, root.hooks, config->model, err);
+    if (root.precision)
+        mixed_precision_read(arena, root.precision, &config->precision, err);
     bool has_penalty = penalty_read(arena, root.penalty, &config->penalty, err) && config->penalty;
     if (has_penalty && has_data && !config->gan)
         penalty_check(config->penalty, &config->data.training, root.penalty, err);

@@ -15,6 +15,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/hook.h"
+#include "train/mixed_precision.h"
 #include "train/penalty.h"
 
 typedef enum NonfinitePolicy { NONFINITE_STOP, NONFINITE_SKIP, NONFINITE_CONTINUE } NonfinitePolicy;
@@ -50,6 +51,7 @@ typedef struct Config {
     Clip *clip; /* NULL: none */
     HookSet *hooks;
     Penalty *penalty; /* NULL: none */
+    MixedPrecision precision;
     TrainOptions train;
     int64_t steps_per_epoch;
     int recompute_leaves, recompute_group; /* chosen for train.memory_limit: see ModelBuildOptions; 0: nothing is recomputed */

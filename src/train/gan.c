@@ -196,7 +196,7 @@ TrainStatus gan_make_step(Trainer *t, Error *err)
     t->is_stopped = false;
     for (int64_t k = 0; k < critic_steps && !t->is_stopped; k++) {
         t->is_reported = k == critic_steps - 1;
-        report = (StepReport){.step = t->step + 1, .epoch = epoch, .scale = 1};
+        report = (StepReport){.step = t->step + 1, .epoch = epoch, .scale = trainer_scale(t)};
         if (!update_critic(t, measured && t->is_reported, &report, &critic, err))
             return TRAIN_FAILED;
         t->is_torn = t->is_stopped && k;

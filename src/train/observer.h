@@ -10,6 +10,7 @@
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "train/hook.h"
+#include "train/loss_scale.h"
 
 /* A training graph for one batch size, before it is compiled: the place to put taps. */
 typedef struct TrainGraph {
@@ -17,15 +18,19 @@ typedef struct TrainGraph {
     int batch;
     Variant variant;
     Node *const *leaf;      /* the output of each leaf layer */
-    Node *const *leaf_grad; /* dL/d of it; NULL where no gradient reaches it or nobody asked for it */
+    Node *const *leaf_grad; /* dL/d of it, without the loss scale; NULL where none reaches it or nobody asked for it */
+    LossScale scale;        /* what other gradients in the graph still have in them */
     Node *const *grad;      /* of each weight; NULL likewise */
     int leaves, parameters;
 } TrainGraph;
 
 typedef struct StepReport {
     int64_t step, epoch; /* from 1 */
-    double loss, lr, grad_norm, clipped_norm, scale, seconds;
+    double loss, lr, grad_norm, clipped_norm, seconds;
+    double scale; /* of the loss, in this step; 1 without a scaler */
     bool skipped;
+    bool has_scaler, found_inf; /* it found a gradient that is not finite, and had the update skipped */
+    double next_scale;
     int64_t samples;
     double penalty, penalty_norm; /* its share of the loss; the mean norm that it is of */
     bool has_penalty;

@@ -73,6 +73,11 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
     t->gradient = ARENA_ARRAY(arena, float *, model->parameters);
     t->accumulated = ARENA_ARRAY(arena, float *, model->parameters);
     t->square = ARENA_ARRAY(arena, double, model->parameters);
+    t->is_finite = ARENA_ARRAY(arena, bool, model->parameters);
+    if (config->precision.has_scaler) {
+        t->scaler = ARENA_NEW(arena, Scaler);
+        *t->scaler = scaler_new(&config->precision.scaler);
+    }
     t->update = ARENA_ARRAY(arena, UpdateStatistics, model->parameters);
     for (int i = 0; i < model->parameters && config->train.accumulate > 1; i++) {
         size_t bytes = sizeof(float) * shape_count(model->parameter[i]->shape);
@@ -189,7 +194,7 @@ static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool 
     t->micro++;
     if (config->train.accumulate == 1 || !t->observer || !t->observer->accumulated)
         return true;
-    double norm = trainer_gradient_norm(t);
+    double norm = trainer_gradient_norm(t) / trainer_scale(t);
     return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own_loss(t, g, size, own), norm,
                                     err);
 }
@@ -215,7 +220,7 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
         dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
     const Group group = next_group(t);
     bool measured = trainer_measures(t, t->step + 1);
-    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = 1, .samples = group.samples};
+    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = trainer_scale(t), .samples = group.samples};
     if (measured && t->observer->begin)
         t->observer->begin(t->observer->context, report.step);
     trainer_begin_update(t);
@@ -332,6 +337,11 @@ TrainStatus trainer_run(Trainer *t, const volatile sig_atomic_t *stop, Error *er
             return TRAIN_INTERRUPTED;
     }
     return is_evaluated(t) || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
+}
+
+Scaler *trainer_scaler(Trainer *trainer)
+{
+    return trainer->scaler;
 }
 
 int64_t trainer_steps_done(const Trainer *trainer)

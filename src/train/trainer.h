@@ -40,6 +40,8 @@ TrainStatus trainer_run(Trainer *trainer, const volatile sig_atomic_t *stop, Err
 /* One optimizer step; never allocates. TRAIN_COMPLETED when it was made. */
 TrainStatus trainer_step(Trainer *trainer, Error *err);
 
+/* The gradient scaler, whose state goes on from step to step; NULL: none. */
+Scaler *trainer_scaler(Trainer *trainer);
 int64_t trainer_steps_done(const Trainer *trainer);
 double trainer_seconds(const Trainer *trainer);
 /* The gradient of weight `index` of the last step, before clipping by norm; NULL where it has none. */

@@ -36,6 +36,9 @@ struct Trainer {
     double *square;       /* its sum of squares */
     UpdateStatistics *update;
     const ClipResult *clip; /* of this update; NULL: nothing is clipped */
+    Scaler *scaler;         /* NULL: the loss is not scaled */
+    bool *is_finite;        /* of each weight: its gradient was, when it was divided by the scale */
+    bool found_inf;         /* one of this step was not */
     bool measures_updates;
     float *buffers; /* state that is no weight, as it was before the update */
     size_t buffer_count;
@@ -62,10 +65,12 @@ void trainer_run_graph(Trainer *t, const StepGraph *g, const Share *share, bool 
 void trainer_begin_update(Trainer *t);
 /* Lets the hooks see what the graph has just computed; `micro` is 0 where the group is one micro-batch. */
 bool trainer_show_hooks(Trainer *t, const StepGraph *g, int64_t micro, Error *err);
-/* The total norm of the gradients as they stand. */
+/* The scale of this step's loss; 1 without a scaler. */
+double trainer_scale(const Trainer *t);
+/* The total norm of the gradients as they stand, which may be scaled. */
 double trainer_gradient_norm(Trainer *t);
-/* Once the gradients of `micro_batches` stand in t->gradient: hooks, norms, clipping, and the weights of t->net change, or are
- * left alone (report->skipped). False: an error. */
+/* Once the gradients of `micro_batches` stand in t->gradient: they lose the loss scale, then hooks, norms, clipping, and the
+ * weights of t->net change, or are left alone (report->skipped). False: an error. */
 bool trainer_update(Trainer *t, int64_t micro_batches, bool measured, StepReport *report, Error *err);
 /* Counts the step and tells the observer. */
 TrainStatus trainer_end_step(Trainer *t, StepReport *report, bool measured, Error *err);
