@@ -100,6 +100,18 @@ static void a_stopped_convolution_net_with_batch_statistics_and_momentum_goes_on
     check_stops(*state, bench_file(*state, "cnn.json", CNN), NULL, (const int64_t[]){2, 3, 7, 0});
 }
 
+/* The scale grows every three steps, and overflows in between. */
+static void a_stopped_net_of_half_precision_goes_on_to_the_same_bits(void **state)
+{
+    Bench *bench = *state;
+    const char *sets[] = {"precision={\"type\":\"float16\",\"scaler\":{\"init_scale\":65536,\"growth_interval\":3}}", NULL};
+    const char *config = bench_file(bench, "mlp.json", MLP);
+    check_stops(bench, config, sets, (const int64_t[]){1, 4, 5, 8, 11, 0});
+    const char *scales =
+        training_events(bench, &(Training){.folder = arena_printf(bench->arena, "%s/straight", bench->folder)}, "scaler");
+    assert_non_null(strstr(scales, "131072"));
+}
+
 static void a_stopped_recurrent_net_goes_on_to_the_same_bits(void **state)
 {
     check_stops(*state, bench_file(*state, "lstm.json", LSTM), NULL, (const int64_t[]){1, 5, 8, 0});
@@ -391,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_stopped_net_with_dropout_accumulation_and_hooks_goes_on_to_the_same_bits),
         TEST(a_stopped_convolution_net_with_batch_statistics_and_momentum_goes_on_to_the_same_bits),
+        TEST(a_stopped_net_of_half_precision_goes_on_to_the_same_bits),
         TEST(a_stopped_recurrent_net_goes_on_to_the_same_bits),
         TEST(a_stopped_gan_goes_on_to_the_same_bits),
         TEST(a_run_that_stops_at_every_step_ends_in_the_same_bits),

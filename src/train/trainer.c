@@ -238,7 +238,13 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
 
 static TrainPoint point_of(const Trainer *t)
 {
-    return (TrainPoint){.step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs};
+    TrainPoint point = {.step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs};
+    if (t->scaler) {
+        const ScalerState state = scaler_state(t->scaler);
+        point.scale = (double)state.scale;
+        point.growth_tracker = state.growth_tracker;
+    }
+    return point;
 }
 
 bool trainer_point(const Trainer *t, TrainPoint *point)
@@ -259,6 +265,8 @@ bool trainer_go_to(Trainer *t, const TrainPoint *point, Error *err)
     t->micro = point->micro;
     t->runs = (uint64_t)point->runs;
     t->earlier = point->seconds;
+    if (t->scaler && point->scale > 0)
+        scaler_set_state(t->scaler, (ScalerState){.scale = (float)point->scale, .growth_tracker = point->growth_tracker});
     dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
     return true;
 }
@@ -337,11 +345,6 @@ TrainStatus trainer_run(Trainer *t, const volatile sig_atomic_t *stop, Error *er
             return TRAIN_INTERRUPTED;
     }
     return is_evaluated(t) || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
-}
-
-Scaler *trainer_scaler(Trainer *trainer)
-{
-    return trainer->scaler;
 }
 
 int64_t trainer_steps_done(const Trainer *trainer)

@@ -21,7 +21,8 @@ typedef struct TrainPoint {
     int64_t step, epoch; /* done; running, from 1 */
     int64_t micro;       /* next micro-batch of the epoch */
     int64_t runs;        /* of graphs so far: what random operators draw by */
-    double seconds;
+    int64_t growth_tracker; /* of the gradient scaler, and the scale of the next step's loss; 0 without one */
+    double scale, seconds;
 } TrainPoint;
 
 /* After the last step that was made: where training stopped in a step that was not made, before it. Of a GAN that stopped after
@@ -40,8 +41,6 @@ TrainStatus trainer_run(Trainer *trainer, const volatile sig_atomic_t *stop, Err
 /* One optimizer step; never allocates. TRAIN_COMPLETED when it was made. */
 TrainStatus trainer_step(Trainer *trainer, Error *err);
 
-/* The gradient scaler, whose state goes on from step to step; NULL: none. */
-Scaler *trainer_scaler(Trainer *trainer);
 int64_t trainer_steps_done(const Trainer *trainer);
 double trainer_seconds(const Trainer *trainer);
 /* The gradient of weight `index` of the last step, before clipping by norm; NULL where it has none. */
