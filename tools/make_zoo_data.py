@@ -2,7 +2,7 @@
 
     python3 tools/make_zoo_data.py
 
-The numbers are drawn from fixed seeds, so that a second run writes the same bytes. docs/zoo.md says which case uses which table.
+The numbers are drawn from fixed seeds, so that a second run writes the same bytes.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ FOLDER = Path(__file__).parent.parent / "configs" / "zoo" / "data"
 
 def write(name: str, rows: list[list[object]], target: str = "y") -> None:
     header = [f"x{i}" for i in range(len(rows[0]) - 1)] + [target]
-    lines = [",".join(header)] + [",".join(f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row) for row in rows]
-    (FOLDER / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    lines = [header] + [[f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    (FOLDER / f"{name}.csv").write_text("".join(",".join(line) + "\n" for line in lines))
 
 
 def clouds(seed: int, counts: list[int], features: int, spread: float) -> list[list[object]]:
     """Gaussian clouds, `counts[c]` samples of class c around a centre of its own, in random order."""
     rng = random.Random(seed)
     centres = [[rng.gauss(0, 1.5) for _ in range(features)] for _ in counts]
-    rows = [[*(c + rng.gauss(0, spread) for c in centres[label]), label] for label, count in enumerate(counts) for _ in range(count)]
+    classes = [label for label, count in enumerate(counts) for _ in range(count)]
+    rows = [[*(c + rng.gauss(0, spread) for c in centres[label]), label] for label in classes]
     rng.shuffle(rows)
     return rows
 
@@ -92,7 +93,8 @@ def main() -> None:
     write("sorted-10", sorted(clouds(9, [60] * 10, 8, 0.8), key=lambda row: row[-1]))
     outliers = [[*row[:3], row[3] + (60.0 if i % 61 == 7 else 0.0)] for i, row in enumerate(waves(10, 300, 0.05))]
     write("outlier-targets", outliers)
-    write("outlier-inputs", [[*((40.0 * x for x in row[:3]) if i % 61 == 7 else row[:3]), row[3]] for i, row in enumerate(waves(4, 300, 0.05))])
+    smooth = waves(4, 300, 0.05)
+    write("outlier-inputs", [[*((40.0 if i % 61 == 7 else 1.0) * x for x in row[:3]), row[3]] for i, row in enumerate(smooth)])
     write("small-targets", [[*row[:3], 0.001 * row[3]] for row in waves(4, 300, 0.05)])
     rng = random.Random(11)
     write("noise-targets", [[*row[:3], 0.3 * row[0] + rng.gauss(0, 1)] for row in waves(12, 400, 0)])

@@ -1,9 +1,10 @@
-"""Is what configs/zoo/labels.json says of each case true? Trains it, and its cure, and judges by the losses alone; no rule is run.
+"""Is what configs/zoo/labels.json says of each case true? Trains it and its cure, and judges by the losses alone; no rule runs.
 
     python3 tools/zoo_labels.py [NAME...] [--gradtool build/release/gradtool] [--seeds 5] [--split tune|final] [--verbose]
 
-`cure` of a label changes the config by key paths (null removes the key; an index counts list elements); `shows` is an expression that must
-hold for every seed, in the names of measure() and in `cured`, which has the same of the cured run. Exit status 1 when a label fails.
+`cure` of a label changes the config by key paths (null removes the key; an index counts list elements); `shows` is an
+expression that must hold for every seed, in the names of measure() and in `cured`, which has the same of the cured run; that must
+run to its end. Exit status 1 when a label fails.
 """
 
 from __future__ import annotations
@@ -34,15 +35,18 @@ def set_key(config: dict, path: str, value: object) -> None:
         config[last] = value
 
 
-def anchor(value: object) -> object:
-    """Data paths made absolute, so that the config can stand in another folder."""
-    if isinstance(value, dict):
-        return {k: str((ZOO / v).resolve()) if k == "path" else anchor(v) for k, v in value.items()}
-    return value
+def anchor(config: dict) -> dict:
+    """Paths made absolute, so that the config can stand in another folder."""
+    made = {}
+    for key, value in config.items():
+        if key in ("path", "weights"):
+            value = str((ZOO / value).resolve())
+        made[key] = anchor(value) if isinstance(value, dict) else value
+    return made
 
 
 def measure(folder: Path) -> SimpleNamespace:
-    """Numbers of a run. Losses are infinite where they are not finite; `last` is the median over the last tenth of the steps."""
+    """Numbers of a run. Losses that are not finite are infinite; `last` is the median over the last tenth of the steps."""
     log = read_log(folder)
     losses = [loss if math.isfinite(loss) else math.inf for loss in log.losses]
     evals = [e["loss"] if isinstance(e["loss"], (int, float)) else math.inf for e in log.evals] or [math.nan]
@@ -62,7 +66,7 @@ def measure(folder: Path) -> SimpleNamespace:
 def train(gradtool: str, config: dict, seed: int, folder: Path) -> SimpleNamespace | str:
     folder.mkdir()
     path = folder / "config.json"
-    path.write_text(json.dumps({**config, "data": anchor(config["data"])}))
+    path.write_text(json.dumps(anchor(config)))
     command = [gradtool, "train", str(path), "--quiet", "--out", str(folder / "run")]
     command += ["--set", f"seed={seed}", "--set", "output.plots=false", "--set", "monitor.instruments=[]"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -84,7 +88,8 @@ def judge(gradtool: str, name: str, label: dict, seed: int) -> tuple[bool, str]:
         if isinstance(run, str):
             return False, run
     names = {**vars(runs[0]), "cured": runs[-1]}
-    holds = bool(eval(label["shows"], {"__builtins__": {}}, names))  # the labels are ours
+    is_cured = not label["cure"] or not runs[1].stopped
+    holds = is_cured and bool(eval(label["shows"], {"__builtins__": {}}, names))  # the labels are ours
     shown = [" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in vars(run).items()) for run in runs]
     return holds, " | cured: ".join(shown)
 
@@ -102,7 +107,8 @@ def main() -> int:
     jobs = [(name, seed) for name in names for seed in range(1, options.seeds + 1)]
     wrong = set()
     with ThreadPoolExecutor(2) as pool:
-        for (name, seed), (holds, shown) in zip(jobs, pool.map(lambda job: judge(options.gradtool, job[0], labels[job[0]], job[1]), jobs)):
+        verdicts = pool.map(lambda job: judge(options.gradtool, job[0], labels[job[0]], job[1]), jobs)
+        for (name, seed), (holds, shown) in zip(jobs, verdicts):
             if not holds:
                 wrong.add(name)
             if options.verbose or not holds:
