@@ -28,6 +28,7 @@ static void append_twin(Node *x)
     x->twin = graph_append(x->graph, x->op, x->shape, in);
     x->twin->attributes = x->attributes;
     x->twin->context = x->context;
+    x->twin->precision = x->precision;
     x->twin->segment = 0;
 }
 

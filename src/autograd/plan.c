@@ -73,14 +73,20 @@ static Step *add_step(Compiler *c, StepKind kind)
     return step;
 }
 
-static void add_tap_step(Compiler *c, const Node *node)
+/* A pass over a value that has been computed, block by block. */
+static Step *add_pass(Compiler *c, StepKind kind, const Node *node)
 {
-    Step *step = add_step(c, STEP_TAP);
+    Step *step = add_step(c, kind);
     step->node = node;
-    step->taps = c->taps[node->id];
     step->elements = shape_count(node->shape);
     step->units = (step->elements + PLAN_BLOCK - 1) / PLAN_BLOCK;
     step->flops = (double)step->elements;
+    return step;
+}
+
+static void add_tap_step(Compiler *c, const Node *node)
+{
+    add_pass(c, STEP_TAP, node)->taps = c->taps[node->id];
 }
 
 static void note_read(Compiler *c, const Node *y, int step, int member)
@@ -118,6 +124,7 @@ static void make_steps(Compiler *c)
         if (!c->needed[i] || y->op->kind == OP_SOURCE || y->op->kind == OP_VIEW)
             continue;
         Kernel *kernel = y->op->kernel[c->plan->variant];
+        RoundValues *round = rounding_of(y, c->plan->variant);
         if (y->op->kind == OP_MAP) {
             if (!joins(c, chain, y)) {
                 chain = add_step(c, STEP_CHAIN);
@@ -126,7 +133,7 @@ static void make_steps(Compiler *c)
                 chain->member = ARENA_ARRAY(c->scratch, Member, MEMBER_LIMIT);
             }
             c->member_of[i] = chain->members;
-            chain->member[chain->members++] = (Member){.node = y, .kernel = kernel, .taps = c->taps[i]};
+            chain->member[chain->members++] = (Member){.node = y, .kernel = kernel, .round = round, .taps = c->taps[i]};
             chain->flops += flops_of(y);
         } else {
             Step *step = add_step(c, STEP_KERNEL);
@@ -138,6 +145,8 @@ static void make_steps(Compiler *c)
         }
         c->step_of[i] = c->plan->steps - 1;
         note_read(c, y, c->plan->steps - 1, c->member_of[i]);
+        if (y->op->kind != OP_MAP && round)
+            add_pass(c, STEP_ROUND, y)->round = round;
         if (y->op->kind != OP_MAP && c->taps[i])
             add_tap_step(c, y);
     }
@@ -162,8 +171,8 @@ static int buffer_to_take_over(Compiler *c, const Node *y, int step, int member)
 static void give_buffer(Compiler *c, const Node *y, int step, int taken)
 {
     int end = c->is_root[y->id] ? c->plan->steps : c->last_step[y->id] > step ? c->last_step[y->id] : step;
-    int tap_step = c->taps[y->id] && y->op->kind != OP_MAP ? step + 1 : step;
-    end = end > tap_step ? end : tap_step;
+    int passes = y->op->kind == OP_MAP ? 0 : (c->taps[y->id] != NULL) + (rounding_of(y, c->plan->variant) != NULL);
+    end = end > step + passes ? end : step + passes;
     if (!taken) {
         c->buffer[c->buffers++] = (Buffer){.bytes = bytes_of(c, y), .first = step, .last = end};
         taken = c->buffers;
@@ -259,7 +268,7 @@ Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant
     int n = graph->count;
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.graph = graph, .variant = variant, .place = ARENA_ARRAY(arena, Place, n)};
-    plan->step = ARENA_ARRAY(arena, Step, 2 * n);
+    plan->step = ARENA_ARRAY(arena, Step, 3 * n);
     Compiler c = {
         .graph = graph,
         .scratch = scratch,

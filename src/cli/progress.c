@@ -79,7 +79,8 @@ static int64_t natural_milestone(const Config *config, bool has_validation)
 Progress *progress_new(Arena *arena, const Config *config, const Terminal *terminal, bool quiet)
 {
     Progress *p = ARENA_NEW(arena, Progress);
-    *p = (Progress){.arena = arena, .config = config, .terminal = *terminal, .is_quiet = quiet, .next_early = 1};
+    *p = (Progress){
+        .arena = arena, .config = config, .terminal = *terminal, .is_quiet = quiet, .next_early = 1, .totals.checkpoint = -1};
     p->has_validation = config->data.validation.samples > 0;
     p->has_accuracy = p->has_validation && loss_has_accuracy(arena, config);
     int64_t natural = natural_milestone(config, p->has_validation), rows = config->train.steps / natural;
@@ -192,7 +193,7 @@ static void draw_line(Progress *p, const StepReport *report)
     int width = terminal_width(&p->terminal) - 1;
     char loss[FIGURE_SIZE], norm[FIGURE_SIZE], eta[FIGURE_SIZE];
     smooth_rate(p, report);
-    char rest[4 * FIGURE_SIZE], head[2 * FIGURE_SIZE] = "";
+    char rest[6 * FIGURE_SIZE], head[2 * FIGURE_SIZE] = "";
     if (train->epochs)
         snprintf(head, sizeof head, "epoch %lld/%lld ", (long long)report->epoch, (long long)train->epochs);
     int length =
@@ -201,6 +202,8 @@ static void draw_line(Progress *p, const StepReport *report)
     if (report->seconds >= ETA_SECONDS)
         length += snprintf(rest + length, sizeof rest - (size_t)length, "  eta %s",
                            figure_time(eta, (double)(train->steps - report->step) / p->rate));
+    if (p->totals.checkpoint >= 0)
+        length += snprintf(rest + length, sizeof rest - (size_t)length, "  checkpoint %lld", (long long)p->totals.checkpoint);
     int shown = (int)strlen(head) + length;
     text_add(&p->line, "\r\033[K");
     text_add(&p->line, head);
@@ -261,19 +264,41 @@ static void stepped(void *context, const StepReport *report, const ClipResult *c
         draw_line(p, report);
 }
 
+static void count_evaluation(ProgressTotals *totals, const EvalReport *report)
+{
+    totals->evaluation = *report;
+    if (!totals->best.step || report->loss < totals->best.loss || !(totals->best.loss == totals->best.loss))
+        totals->best = *report;
+}
+
 static void evaluated(void *context, const EvalReport *report)
 {
     Progress *p = context;
-    p->totals.evaluation = *report;
-    if (!p->totals.best.step || report->loss < p->totals.best.loss || !(p->totals.best.loss == p->totals.best.loss))
-        p->totals.best = *report;
+    count_evaluation(&p->totals, report);
     if (!p->is_quiet && is_row_due(p, report->step))
         add_row(p, report);
 }
 
+static void kept(void *context, int64_t step)
+{
+    Progress *p = context;
+    p->totals.checkpoint = step;
+}
+
 MonitorListener progress_listener(Progress *progress)
 {
-    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated};
+    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept};
+}
+
+void progress_add_earlier(Progress *progress, const StepReport *last, const EvalReport *evaluation, const int64_t *checkpoint)
+{
+    ProgressTotals *totals = &progress->totals;
+    if (last)
+        totals->last = *last;
+    if (evaluation)
+        count_evaluation(totals, evaluation);
+    if (checkpoint)
+        totals->checkpoint = *checkpoint;
 }
 
 void progress_end(Progress *p)

@@ -14,7 +14,8 @@
 typedef struct RootOptions {
     const char *name, *weights;
     int64_t seed;
-    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *rules, *output;
+    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *precision, *hooks, *monitor, *rules,
+        *output;
 } RootOptions;
 
 static const Field root_fields[] = {
@@ -31,6 +32,7 @@ static const Field root_fields[] = {
     {"train", FIELD_JSON, offsetof(RootOptions, train), .required = true, .help = "steps or epochs, and how"},
     {"clip", FIELD_JSON, offsetof(RootOptions, clip), .help = "gradient clipping"},
     {"penalty", FIELD_JSON, offsetof(RootOptions, penalty), .help = "what is added to the loss: a gradient penalty"},
+    {"precision", FIELD_JSON, offsetof(RootOptions, precision), "{}", .help = "number type of products; loss scaling"},
     {"hooks", FIELD_JSON, offsetof(RootOptions, hooks), "[]", .help = "what watches or changes gradients and outputs"},
     {"monitor", FIELD_JSON, offsetof(RootOptions, monitor), "{}", .help = "what is measured"},
     {"rules", FIELD_JSON, offsetof(RootOptions, rules), .help = "settings of the rules that diagnose, or \"off\", by name"},
@@ -49,6 +51,10 @@ static const Field train_fields[] = {
     {"drop_last", FIELD_BOOL, offsetof(TrainOptions, drop_last), "false", .help = "drops an incomplete micro-batch"},
     {"eval_every", FIELD_INTEGER, offsetof(TrainOptions, eval_every), "0", .limit = FIELD_NOT_NEGATIVE,
      .help = "steps between evaluations; 0: each epoch"},
+    {"checkpoint_every", FIELD_INTEGER, offsetof(TrainOptions, checkpoint_every), "0", .limit = FIELD_NOT_NEGATIVE,
+     .help = "steps between checkpoints; 0: only where training stops"},
+    {"checkpoint_keep", FIELD_INTEGER, offsetof(TrainOptions, checkpoint_keep), "2", .limit = FIELD_POSITIVE,
+     .help = "checkpoints that stay: the newest ones"},
     {"memory_limit", FIELD_INTEGER, offsetof(TrainOptions, memory_limit), .limit = FIELD_POSITIVE,
      .help = "bytes of workspace; layers are recomputed to stay below"},
     {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices,
@@ -278,6 +284,8 @@ Config *config_build(Arena *arena, Json *json, const char *path, const DataSplit
         config->clip = clip_new(arena, root.clip, weights, err);
     if (config->model)
         config->hooks = hooks_read(arena, root.hooks, config->model, err);
+    if (root.precision)
+        mixed_precision_read(arena, root.precision, &config->precision, err);
     bool has_penalty = penalty_read(arena, root.penalty, &config->penalty, err) && config->penalty;
     if (has_penalty && has_data && !config->gan)
         penalty_check(config->penalty, &config->data.training, root.penalty, err);

@@ -15,6 +15,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/hook.h"
+#include "train/mixed_precision.h"
 #include "train/penalty.h"
 
 typedef enum NonfinitePolicy { NONFINITE_STOP, NONFINITE_SKIP, NONFINITE_CONTINUE } NonfinitePolicy;
@@ -24,8 +25,10 @@ typedef struct TrainOptions {
     int64_t epochs;     /* 0 where the config says steps */
     int64_t batch_size; /* of a micro-batch */
     int64_t accumulate;
-    int64_t eval_every;   /* 0: after each epoch */
-    int64_t memory_limit; /* bytes of a training workspace; 0: none */
+    int64_t eval_every;       /* 0: after each epoch */
+    int64_t checkpoint_every; /* 0: only where training stops */
+    int64_t checkpoint_keep;  /* the newest ones */
+    int64_t memory_limit;     /* bytes of a training workspace; 0: none */
     bool shuffle, drop_last;
     int nonfinite; /* NonfinitePolicy */
 } TrainOptions;
@@ -48,6 +51,7 @@ typedef struct Config {
     Clip *clip; /* NULL: none */
     HookSet *hooks;
     Penalty *penalty; /* NULL: none */
+    MixedPrecision precision;
     TrainOptions train;
     int64_t steps_per_epoch;
     int recompute_leaves, recompute_group; /* chosen for train.memory_limit: see ModelBuildOptions; 0: nothing is recomputed */

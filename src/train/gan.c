@@ -196,9 +196,10 @@ TrainStatus gan_make_step(Trainer *t, Error *err)
     t->is_stopped = false;
     for (int64_t k = 0; k < critic_steps && !t->is_stopped; k++) {
         t->is_reported = k == critic_steps - 1;
-        report = (StepReport){.step = t->step + 1, .epoch = epoch, .scale = 1};
+        report = (StepReport){.step = t->step + 1, .epoch = epoch, .scale = trainer_scale(t)};
         if (!update_critic(t, measured && t->is_reported, &report, &critic, err))
             return TRAIN_FAILED;
+        t->is_torn = t->is_stopped && k;
         samples += report.samples;
         is_skipped |= report.skipped;
     }
@@ -208,6 +209,7 @@ TrainStatus gan_make_step(Trainer *t, Error *err)
         t->is_reported = true;
         if (!update_generator(t, measured, &generator, err))
             return TRAIN_FAILED;
+        t->is_torn = t->is_stopped;
         add_generator(&report, &generator);
         const ModelNet *net = t->gan->critic;
         memcpy(t->gradient + net->parameter, critic->gradient + net->parameter, sizeof *t->gradient * (size_t)net->parameters);

@@ -50,6 +50,7 @@ typedef struct TargetNodes {
 struct StepHooks {
     HookSet *hooks;
     const char *net; /* layers that are seen: their paths begin so */
+    LossScale scale;
     Variant variant;
     TargetNodes *nodes; /* of each target */
 };
@@ -237,10 +238,14 @@ static Node *difference_of(const Target *target, Node *const *state)
     return op_sum(op_one_minus(op_equal(state[0], state[target->states - 1])));
 }
 
-StepHooks *step_hooks_new(HookSet *hooks, const char *net, Variant variant, Arena *arena)
+StepHooks *step_hooks_new(HookSet *hooks, const char *net, const LossScale *scale, Variant variant, Arena *arena)
 {
     StepHooks *step = ARENA_NEW(arena, StepHooks);
-    *step = (StepHooks){.hooks = hooks, .net = net, .variant = variant, .nodes = ARENA_ARRAY(arena, TargetNodes, hooks->count)};
+    *step = (StepHooks){.hooks = hooks,
+                        .net = net,
+                        .scale = *scale,
+                        .variant = variant,
+                        .nodes = ARENA_ARRAY(arena, TargetNodes, hooks->count)};
     return step;
 }
 
@@ -266,9 +271,10 @@ typedef struct GradientContext {
 
 static Node *on_gradient(Node *y, Node *dy, void *context)
 {
-    (void)y;
     const GradientContext *c = context;
-    return build_target(c->step, c->index, dy);
+    const LossScale *scale = &c->step->scale;
+    Node *seen = loss_scale_remove(scale, dy), *last = build_target(c->step, c->index, seen);
+    return last == seen ? dy : loss_scale_apply(scale, last, y->precision);
 }
 
 Node *step_hooks_on_output(void *context, const Layer *layer, Node *y)

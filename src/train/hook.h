@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "nn/model.h"
+#include "train/loss_scale.h"
 
 typedef enum HookPlace { HOOK_GRAD, HOOK_OUTPUT, HOOK_OUTPUT_GRAD } HookPlace;
 
@@ -37,7 +38,8 @@ bool hooks_are_empty(const HookSet *hooks);
 typedef struct StepHooks StepHooks;
 /* They change values in every layer, but only those in layers whose path begins with `net` ("" for all) are seen and reported.
  */
-StepHooks *step_hooks_new(HookSet *hooks, const char *net, Variant variant, Arena *arena);
+/* They see gradients without the loss scale. */
+StepHooks *step_hooks_new(HookSet *hooks, const char *net, const LossScale *scale, Variant variant, Arena *arena);
 /* A LayerHook whose context is the StepHooks. */
 Node *step_hooks_on_output(void *context, const Layer *layer, Node *y);
 /* Appends the nodes that must be readable after a run to roots[*count]; at most step_hooks_root_limit of them. */

@@ -17,6 +17,27 @@ static void separate_gradients(Graph *graph, Node *grad[], int count)
     }
 }
 
+typedef struct Unscaled {
+    const LossScale *scale;
+    Node **into;
+} Unscaled;
+
+static Node *keep_unscaled(Node *y, Node *dy, void *context)
+{
+    (void)y;
+    const Unscaled *unscaled = context;
+    *unscaled->into = loss_scale_remove(unscaled->scale, dy);
+    return dy;
+}
+
+/* Where the gradient of y is made, so that it need not be kept until the end for its sake. */
+static void watch_without_scale(StepGraph *g, Node *y, Node **into)
+{
+    Unscaled *unscaled = ARENA_NEW(y->graph->arena, Unscaled);
+    *unscaled = (Unscaled){&g->view.scale, into};
+    graph_on_gradient(y, keep_unscaled, unscaled);
+}
+
 static void differentiate(StepGraph *g, const Config *config, Graph *graph, const Observer *observer)
 {
     const Model *model = config->model;
@@ -41,12 +62,15 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     if (config->penalty &&
         config->penalty->at == PENALTY_AT_DATA) /* its input requires a gradient, so all that follow it have one */
         learned[trainable++] = g->model.input;
-    graph_gradient(g->objective, NULL, wrt, weights + leaves, learned, trainable, grad);
+    Node **unscaled = ARENA_ARRAY(graph->arena, Node *, leaves);
+    for (int i = 0; i < leaves && g->view.scale.scale; i++)
+        watch_without_scale(g, wrt[weights + i], &unscaled[i]);
+    graph_gradient(g->objective, g->view.scale.scale, wrt, weights + leaves, learned, trainable, grad);
     for (int i = 0; i < weights; i++)
         if (!model->parameter[net->parameter + i]->frozen)
             weight_grad[net->parameter + i] = grad[i];
     for (int i = 0; i < leaves; i++)
-        leaf_grad[net->leaf + i] = grad[weights + i];
+        leaf_grad[net->leaf + i] = unscaled[i] ? unscaled[i] : loss_scale_remove(&g->view.scale, grad[weights + i]);
     separate_gradients(graph, weight_grad, model->parameters);
     g->view.grad = weight_grad;
     g->view.leaf_grad = leaf_grad;
@@ -113,6 +137,10 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
         g->factor = workspace_value(g->workspace, g->loss.factor);
         g->sum = workspace_value(g->workspace, g->loss.sum);
     }
+    if (g->view.scale.scale) {
+        g->scale = workspace_value(g->workspace, g->view.scale.scale);
+        g->inverse_scale = workspace_value(g->workspace, g->view.scale.inverse);
+    }
     g->output = workspace_value(g->workspace, g->model.output);
     g->interpolates = g->penalty.input ? workspace_value(g->workspace, g->penalty.input) : NULL;
     g->penalty_factor = g->penalty.sum ? workspace_value(g->workspace, g->penalty.factor) : NULL;
@@ -139,10 +167,13 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
     StepGraph *g = ARENA_NEW(arena, StepGraph);
     const Model *model = config->model;
     Node **leaf = ARENA_ARRAY(arena, Node *, model->leaves);
+    const LossScale scale =
+        purpose == TO_TRAIN && config->precision.has_scaler ? loss_scale_new(graph) : (LossScale){NULL, NULL};
     g->net = net;
     g->batch = batch;
     g->is_probe = purpose == TO_PROBE;
-    g->hooks = has_hooks ? step_hooks_new(config->hooks, net->name, variant, arena) : NULL;
+    graph->autocast = g->is_probe ? PRECISION_FLOAT32 : config->precision.type; /* no scaler, so no half gradients */
+    g->hooks = has_hooks ? step_hooks_new(config->hooks, net->name, &scale, variant, arena) : NULL;
     g->model = model_build_with(model, graph,
                                 &(ModelBuildOptions){.batch = batch,
                                                      .training = training,
@@ -160,6 +191,7 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
         .batch = batch,
         .variant = variant,
         .leaf = leaf,
+        .scale = scale,
         .leaves = model->leaves,
         .parameters = model->parameters,
     };
@@ -174,7 +206,7 @@ static StepGraph *begin_training(Arena *arena, const Config *config, const Model
     g->is_measured = observer != NULL;
     g->objective = g->loss.value;
     if (config->penalty && net == &config->model->net[config->model->nets - 1]) {
-        g->penalty = penalty_build(config->penalty, config->model, graph, &g->model, batch);
+        g->penalty = penalty_build(config->penalty, config->model, &g->view.scale, &g->model, batch);
         g->objective = op_add(g->objective, g->penalty.value);
     }
     differentiate(g, config, graph, observer);

@@ -19,6 +19,7 @@ typedef struct StepGraph {
     Workspace *workspace;
     float *input, *target, *factor; /* to be written before a run; NULL where the graph does not read it */
     const float *sum;               /* of the loss's terms */
+    float *scale, *inverse_scale;   /* of the loss; likewise */
     float *interpolates, *penalty_factor;
     const float *penalty_sum, *penalty_norm_sum;
     const float *output; /* without gradient only */

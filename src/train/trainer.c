@@ -73,6 +73,11 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
     t->gradient = ARENA_ARRAY(arena, float *, model->parameters);
     t->accumulated = ARENA_ARRAY(arena, float *, model->parameters);
     t->square = ARENA_ARRAY(arena, double, model->parameters);
+    t->is_finite = ARENA_ARRAY(arena, bool, model->parameters);
+    if (config->precision.has_scaler) {
+        t->scaler = ARENA_NEW(arena, Scaler);
+        *t->scaler = scaler_new(&config->precision.scaler);
+    }
     t->update = ARENA_ARRAY(arena, UpdateStatistics, model->parameters);
     for (int i = 0; i < model->parameters && config->train.accumulate > 1; i++) {
         size_t bytes = sizeof(float) * shape_count(model->parameter[i]->shape);
@@ -189,7 +194,7 @@ static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool 
     t->micro++;
     if (config->train.accumulate == 1 || !t->observer || !t->observer->accumulated)
         return true;
-    double norm = trainer_gradient_norm(t);
+    double norm = trainer_gradient_norm(t) / trainer_scale(t);
     return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own_loss(t, g, size, own), norm,
                                     err);
 }
@@ -215,7 +220,7 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
         dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
     const Group group = next_group(t);
     bool measured = trainer_measures(t, t->step + 1);
-    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = 1, .samples = group.samples};
+    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = trainer_scale(t), .samples = group.samples};
     if (measured && t->observer->begin)
         t->observer->begin(t->observer->context, report.step);
     trainer_begin_update(t);
@@ -231,10 +236,52 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
     return trainer_end_step(t, &report, measured, err);
 }
 
+static TrainPoint point_of(const Trainer *t)
+{
+    TrainPoint point = {.step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs};
+    if (t->scaler) {
+        const ScalerState state = scaler_state(t->scaler);
+        point.scale = (double)state.scale;
+        point.growth_tracker = state.growth_tracker;
+    }
+    return point;
+}
+
+bool trainer_point(const Trainer *t, TrainPoint *point)
+{
+    *point = t->is_stopped ? t->before : point_of(t);
+    point->seconds = trainer_seconds(t);
+    return !t->is_torn;
+}
+
+bool trainer_go_to(Trainer *t, const TrainPoint *point, Error *err)
+{
+    const Config *config = t->config;
+    if (point->micro >= config_micro_batches(config))
+        return error_add(err, "an epoch of this data has %lld batches, and %lld of them have been trained on",
+                         (long long)config_micro_batches(config), (long long)point->micro);
+    t->step = point->step;
+    t->epoch = point->epoch;
+    t->micro = point->micro;
+    t->runs = (uint64_t)point->runs;
+    t->earlier = point->seconds;
+    if (t->scaler && point->scale > 0)
+        scaler_set_state(t->scaler, (ScalerState){.scale = (float)point->scale, .growth_tracker = point->growth_tracker});
+    dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
+    return true;
+}
+
+bool trainer_checkpoint_is_due(const Trainer *t, int64_t step)
+{
+    const TrainOptions *options = &t->config->train;
+    return step == options->steps || (options->checkpoint_every && step % options->checkpoint_every == 0);
+}
+
 TrainStatus trainer_step(Trainer *t, Error *err)
 {
-    if (!t->step && !t->started.tv_sec)
+    if (!t->started.tv_sec)
         clock_gettime(CLOCK_MONOTONIC, &t->started);
+    t->before = point_of(t);
     return t->make_step(t, err);
 }
 
@@ -269,21 +316,35 @@ static bool evaluate(Trainer *t, Error *err)
     return t->observer->evaluated(t->observer->context, &report, err);
 }
 
+static bool keep(const Trainer *t, Error *err)
+{
+    return !t->observer || !t->observer->checkpoint || t->observer->checkpoint(t->observer->context, t, err);
+}
+
+/* Is the step that was made last followed by an evaluation? */
+static bool is_evaluated(const Trainer *t)
+{
+    const int64_t every = t->config->train.eval_every;
+    return t->step && (every ? t->step % every == 0 : t->micro == 0);
+}
+
 TrainStatus trainer_run(Trainer *t, const volatile sig_atomic_t *stop, Error *err)
 {
-    const TrainOptions *options = &t->config->train;
-    bool is_evaluated = false;
-    while (t->step < options->steps) {
+    while (t->step < t->config->train.steps) {
         TrainStatus status = trainer_step(t, err);
+        if (status == TRAIN_DIVERGED && !keep(t, err))
+            return TRAIN_FAILED;
         if (status != TRAIN_COMPLETED)
             return status;
-        is_evaluated = options->eval_every ? t->step % options->eval_every == 0 : t->micro == 0;
-        if (is_evaluated && !evaluate(t, err))
+        if (is_evaluated(t) && !evaluate(t, err))
             return TRAIN_FAILED;
-        if (stop && *stop)
+        const bool is_interrupted = stop && *stop;
+        if ((is_interrupted || trainer_checkpoint_is_due(t, t->step)) && !keep(t, err))
+            return TRAIN_FAILED;
+        if (is_interrupted)
             return TRAIN_INTERRUPTED;
     }
-    return is_evaluated || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
+    return is_evaluated(t) || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
 }
 
 int64_t trainer_steps_done(const Trainer *trainer)
@@ -295,9 +356,10 @@ double trainer_seconds(const Trainer *trainer)
 {
     struct timespec now;
     if (!trainer->started.tv_sec)
-        return 0;
+        return trainer->earlier;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - trainer->started.tv_sec) + 1e-9 * (double)(now.tv_nsec - trainer->started.tv_nsec);
+    return trainer->earlier + (double)(now.tv_sec - trainer->started.tv_sec) +
+           1e-9 * (double)(now.tv_nsec - trainer->started.tv_nsec);
 }
 
 const float *trainer_gradient(const Trainer *trainer, int index)

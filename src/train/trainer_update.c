@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tensor/statistics.h"
+#include "tensor/unscale.h"
 #include "train/trainer_internal.h"
 
 /* Copies buffers (running statistics) aside, or back where an update is not made. */
@@ -31,6 +32,10 @@ void trainer_run_graph(Trainer *t, const StepGraph *g, const Share *share, bool 
         *g->factor = (float)share->loss;
     if (g->penalty_factor)
         *g->penalty_factor = (float)share->penalty;
+    if (g->scale)
+        *g->scale = scaler_scale(t->scaler);
+    if (g->inverse_scale)
+        *g->inverse_scale = scaler_inverse(t->scaler);
     workspace_context(g->workspace)->step = t->runs++;
     plan_run(g->plan, g->workspace, t->threads);
     report->loss += (double)*g->sum * share->loss;
@@ -109,6 +114,30 @@ double trainer_gradient_norm(Trainer *t)
     return total_norm(t);
 }
 
+double trainer_scale(const Trainer *t)
+{
+    return t->scaler ? (double)scaler_scale(t->scaler) : 1;
+}
+
+static void unscale_weight(Trainer *t, int i)
+{
+    size_t count = shape_count(t->config->model->parameter[i]->shape);
+    t->is_finite[i] = !t->gradient[i] || unscale_values(t->variant, t->gradient[i], count, (double)scaler_inverse(t->scaler));
+}
+
+/* Divides the net's gradients by the loss scale. Returns whether one of them was not finite. */
+static bool unscale_gradients(Trainer *t)
+{
+    bool found_inf = false;
+    if (!t->scaler)
+        return false;
+    over_weights(t, unscale_weight);
+    for (int i = t->net->parameter; i < t->net->parameter + t->net->parameters; i++)
+        found_inf |= !t->is_finite[i];
+    t->found_inf |= found_inf;
+    return found_inf;
+}
+
 static HookSave *saver(const Trainer *t)
 {
     return t->observer && t->is_reported ? t->observer->save : NULL;
@@ -147,9 +176,19 @@ static bool apply_hooks(Trainer *t, Error *err)
     return true;
 }
 
-static bool is_taken(const Trainer *t, double loss, double norm)
+/* What is to become of an update. Skips by the scaler are its way of working and no reason to stop. */
+typedef enum Verdict { UPDATE_TAKEN, UPDATE_SKIPPED, UPDATE_SKIPPED_BY_SCALER, UPDATE_STOPS } Verdict;
+
+static Verdict judge(const Trainer *t, const StepReport *report, bool found_inf)
 {
-    return t->config->train.nonfinite == NONFINITE_CONTINUE || (isfinite(loss) && isfinite(norm));
+    const int policy = t->config->train.nonfinite;
+    if (!hooks_are_empty(t->config->hooks) && hooks_stop(t->config->hooks))
+        return UPDATE_STOPS;
+    if (found_inf)
+        return UPDATE_SKIPPED_BY_SCALER;
+    if (policy == NONFINITE_CONTINUE || (isfinite(report->loss) && isfinite(report->grad_norm)))
+        return UPDATE_TAKEN;
+    return policy == NONFINITE_STOP ? UPDATE_STOPS : UPDATE_SKIPPED;
 }
 
 static const ClipResult *clip_gradients(Trainer *t, StepReport *report)
@@ -182,20 +221,22 @@ static void leave_weight(Trainer *t, int i)
 bool trainer_update(Trainer *t, int64_t micro_batches, bool measured, StepReport *report, Error *err)
 {
     const Config *config = t->config;
-    const bool has_hooks = !hooks_are_empty(config->hooks);
-    if (has_hooks && !apply_hooks(t, err))
+    const bool found_inf = unscale_gradients(t);
+    if (!hooks_are_empty(config->hooks) && !apply_hooks(t, err))
         return false;
     over_weights(t, measured && t->observer->gradient ? measure_weight : square_weight);
     report->grad_norm = total_norm(t);
     report->lr = schedule_rate(config->schedule, t->step);
     t->clip = clip_gradients(t, report);
-    const bool is_hooked = has_hooks && hooks_stop(config->hooks);
-    report->skipped = is_hooked || !is_taken(t, report->loss, report->grad_norm);
-    t->is_stopped = is_hooked || (report->skipped && config->train.nonfinite == NONFINITE_STOP);
+    const Verdict verdict = judge(t, report, found_inf);
+    report->skipped = verdict != UPDATE_TAKEN;
+    t->is_stopped = verdict == UPDATE_STOPS;
     t->measures_updates = measured && t->observer->wants_updates;
     if (report->skipped) {
-        keep_buffers(t, true);
-        count_batch(config->model, (int)-micro_batches);
+        if (verdict != UPDATE_SKIPPED_BY_SCALER) { /* there the forward pass counts, as it does in PyTorch */
+            keep_buffers(t, true);
+            count_batch(config->model, (int)-micro_batches);
+        }
         if (t->measures_updates)
             over_weights(t, leave_weight);
         return true;
@@ -217,6 +258,12 @@ static bool tell_observer(Trainer *t, const StepReport *report, bool measured, E
 TrainStatus trainer_end_step(Trainer *t, StepReport *report, bool measured, Error *err)
 {
     t->step++;
+    report->has_scaler = t->scaler != NULL;
+    report->found_inf = t->found_inf;
+    if (t->scaler)
+        scaler_update(t->scaler, t->found_inf);
+    report->next_scale = trainer_scale(t);
+    t->found_inf = false;
     report->seconds = trainer_seconds(t);
     if (!tell_observer(t, report, measured, err))
         return TRAIN_FAILED;
