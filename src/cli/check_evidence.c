@@ -7,10 +7,8 @@
 
 #include "base/file.h"
 #include "cli/figures.h"
-#include "cli/progress.h"
-#include "monitor/monitor.h"
+#include "cli/training.h"
 #include "tensor/tensor_file.h"
-#include "train/trainer.h"
 
 /* Samples: of rules about the start, which need a loss; and of units that are dead, which need to have had their chance. Of a
  * batch that is learned by heart, and its steps. */
@@ -196,23 +194,15 @@ static const char *temporary_folder(Arena *arena, Error *err)
 /* Trains in `wanted`, the run folder; returns it, or NULL with an error. */
 static const char *train(Gathering *g, const char *wanted)
 {
-    Monitor *monitor = monitor_new(g->arena, g->config, g->err);
-    Trainer *trainer =
-        monitor ? trainer_new(g->arena, g->config, g->options->threads, monitor_observer(monitor), g->err) : NULL;
-    if (!trainer)
-        return NULL;
+    Run run = {.config = g->config};
     bool is_quiet = g->cmd->common.quiet || !g->cmd->messages.is_live;
-    Progress *progress = progress_new(g->arena, g->config, &g->cmd->messages, is_quiet);
-    MonitorListener listener = progress_listener(progress);
-    monitor_listen(monitor, &listener);
-    const char *folder = monitor_open(monitor, wanted, g->err);
-    if (!folder)
+    if (!training_prepare(g->cmd, g->arena, g->options->threads, is_quiet, &run, g->err))
         return NULL;
-    progress_begin(progress, (int)g->cmd->common.threads);
-    TrainStatus status = trainer_run(trainer, g->options->stop, g->err);
-    progress_end(progress);
-    bool closed = monitor_close(monitor, status, trainer_steps_done(trainer), trainer_seconds(trainer), g->err);
-    return closed && status != TRAIN_FAILED ? folder : NULL;
+    run.folder = monitor_open(run.monitor, wanted, g->err);
+    if (!run.folder)
+        return NULL;
+    training_finish(g->cmd, &run, g->options->stop, g->err);
+    return run.status == TRAIN_FAILED ? NULL : run.folder;
 }
 
 static bool gather_config(Gathering *g, const char *path)

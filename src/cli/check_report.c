@@ -138,16 +138,5 @@ const char *check_counts_text(Arena *arena, const Diagnosis *diagnosis)
 
 const char *check_change_text(Arena *arena, const char *change)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+=/:,";
-    if (!change[strspn(change, plain)])
-        return arena_printf(arena, "--set %s", change);
-    Text text = text_new(arena);
-    text_add(&text, "--set '");
-    for (; *change; change++)
-        if (*change == '\'')
-            text_add(&text, "'\\''");
-        else
-            text_add_char(&text, *change);
-    text_add_char(&text, '\'');
-    return text.at;
+    return arena_printf(arena, "--set %s", figure_word(arena, change));
 }
