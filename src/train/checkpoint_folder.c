@@ -32,6 +32,8 @@ static const NumberRow number_rows[] = {
     {"epoch", NUMBER_WHOLE, offsetof(Checkpoint, point.epoch)},
     {"micro", NUMBER_WHOLE, offsetof(Checkpoint, point.micro)},
     {"runs", NUMBER_WHOLE, offsetof(Checkpoint, point.runs)},
+    {"scale", NUMBER_REAL, offsetof(Checkpoint, point.scale)},
+    {"growth_tracker", NUMBER_WHOLE, offsetof(Checkpoint, point.growth_tracker)},
     {"seconds", NUMBER_REAL, offsetof(Checkpoint, point.seconds)},
     {"samples", NUMBER_WHOLE, offsetof(Checkpoint, samples)},
     {"batch_size", NUMBER_WHOLE, offsetof(Checkpoint, batch_size)},

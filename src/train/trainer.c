@@ -238,7 +238,13 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
 
 static TrainPoint point_of(const Trainer *t)
 {
-    return (TrainPoint){.step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs};
+    const ScalerState scaler = t->scaler ? scaler_state(t->scaler) : (ScalerState){0};
+    return (TrainPoint){.step = t->step,
+                        .epoch = t->epoch,
+                        .micro = t->micro,
+                        .runs = (int64_t)t->runs,
+                        .scale = (double)scaler.scale,
+                        .growth_tracker = scaler.growth_tracker};
 }
 
 bool trainer_point(const Trainer *t, TrainPoint *point)
@@ -259,6 +265,8 @@ bool trainer_go_to(Trainer *t, const TrainPoint *point, Error *err)
     t->micro = point->micro;
     t->runs = (uint64_t)point->runs;
     t->earlier = point->seconds;
+    if (t->scaler && point->scale > 0)
+        scaler_set_state(t->scaler, (ScalerState){.scale = (float)point->scale, .growth_tracker = point->growth_tracker});
     dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
     return true;
 }

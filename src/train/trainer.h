@@ -21,6 +21,8 @@ typedef struct TrainPoint {
     int64_t step, epoch; /* done; running, from 1 */
     int64_t micro;       /* next micro-batch of the epoch */
     int64_t runs;        /* of graphs so far: what random operators draw by */
+    double scale;        /* of the gradient scaler; 0: none ran */
+    int64_t growth_tracker;
     double seconds;
 } TrainPoint;
 
