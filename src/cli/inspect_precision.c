@@ -173,9 +173,12 @@ static void add_training(Command *cmd, const Findings *findings, Text *text)
     if (!strcmp(findings->trained_in, "float32"))
         return;
     text_printf(text, "trained in %s", findings->trained_in);
-    if (findings->scale_largest > 1)
-        text_printf(text, " with loss scales from %s to %s", figure_count(cmd->arena, findings->scale_smallest),
-                    figure_count(cmd->arena, findings->scale_largest));
+    const char *low = figure_count(cmd->arena, findings->scale_smallest);
+    const char *high = figure_count(cmd->arena, findings->scale_largest);
+    if (findings->scale_largest > findings->scale_smallest)
+        text_printf(text, " at loss scales from %s to %s", low, high);
+    else if (findings->scale_largest > 1)
+        text_printf(text, " at loss scale %s", high);
     text_add(text, ": the log holds gradients unscaled, and what training itself lost is among their zeros\n");
 }
 
@@ -206,7 +209,7 @@ static void print_text(Command *cmd, const Findings *findings)
                 "\n%sShares are of the values that are neither zero nor non-finite, at loss scale 1.\n"
                 "underflow   becomes zero\n"
                 "subnormal   keeps fewer digits\n"
-                "overflow    becomes infinite or NaN; of the power of two that holds the largest number, all of it\n"
+                "overflow    is beyond the largest number; of the power of two that holds it, all is counted\n"
                 "loss scale  loses least; lost is what it still loses, where a step that overflows is lost whole%s\n",
                 terminal_dim(&cmd->out), terminal_plain(&cmd->out));
     fwrite(text.at, 1, text.length, cmd->out.stream);

@@ -9,7 +9,8 @@
  *
  * A value that overflows becomes infinite or NaN and costs its whole step, as a gradient scaler skips it: that is how the best
  * loss scale is judged. Source: Micikevicius et al. 2018, "Mixed precision training", section 3.2; the fp8 formats are those of
- * Micikevicius et al. 2022, "FP8 formats for deep learning" (E4M3 has no infinity, its overflow is NaN). */
+ * Micikevicius et al. 2022, "FP8 formats for deep learning" (E4M3 has no infinity: its overflow is NaN, or saturates
+ * where the conversion is asked to). */
 #ifndef GRADTOOL_MONITOR_PRECISION_LOSS_H
 #define GRADTOOL_MONITOR_PRECISION_LOSS_H
 

@@ -272,7 +272,7 @@ static bool draw(PlotOutput *out, Error *err)
 const Plot plot_precision = {
     .name = "precision",
     .help = "magnitudes of each parameter's gradient, beside what float16, bfloat16 and fp8 hold",
-    .needs = "`histogram` events of gradients (monitor.histogram_every)",
+    .needs = "`histogram` events of gradients that are not all zero (monitor.histogram_every)",
     .has_data = has_data,
     .draw = draw,
 };
