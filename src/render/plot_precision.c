@@ -171,7 +171,7 @@ static void add_magnitudes(Scene *scene, const Layout *layout)
     scene_text(scene, layout->left - 8, bottom + 20, LABEL_SIZE, ANCHOR_END, "magnitude");
 }
 
-/* One format: pale where it is subnormal, solid where it has all digits, open at an end that lies outside the picture. */
+/* One format: pale where it is subnormal, solid where it has all digits, cut off where it goes on beyond the picture. */
 static void add_band(Scene *scene, const Layout *layout, NumberFormat format, int scale, double y)
 {
     const FormatRange *range = &format_range[format];
@@ -189,10 +189,13 @@ static void add_bands(Scene *scene, const Layout *layout)
 {
     static const NumberFormat order[] = {FORMAT_FP16, FORMAT_BF16, FORMAT_E5M2, FORMAT_E4M3};
     double y = layout->top + layout->plot_height + 40;
-    for (int i = 0; i < FORMAT_COUNT; i++, y += BAND_PITCH) {
+    for (int i = 0; i < FORMAT_COUNT; i++) {
         add_band(scene, layout, order[i], 0, y);
-        if (i == 0 && layout->scale.best)
-            add_band(scene, layout, FORMAT_FP16, layout->scale.best, y += BAND_PITCH);
+        y += BAND_PITCH;
+        if (order[i] != FORMAT_FP16 || !layout->scale.best)
+            continue;
+        add_band(scene, layout, FORMAT_FP16, layout->scale.best, y);
+        y += BAND_PITCH;
     }
     double x = layout->left;
     const Colour colours[] = {full_colour, subnormal_colour};
