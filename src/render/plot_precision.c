@@ -161,9 +161,9 @@ static void add_magnitudes(Scene *scene, const Layout *layout)
     double bottom = layout->top + layout->plot_height;
     int64_t every = label_step_distance(layout->columns, (int)(layout->plot_width / 45));
     for (int e = layout->first; e <= layout->first + layout->columns; e++) {
-        if (e % every)
-            continue;
         double x = place_of(layout, e);
+        if (e % every || x - layout->left < LABEL_SIZE) /* the axis is named there */
+            continue;
         scene_line(scene, x, bottom + 0.5, x, bottom + 0.5 + TICK, axis_colour);
         SceneItem *label = scene_text(scene, x, bottom + 20, LABEL_SIZE, ANCHOR_MIDDLE, "2");
         label->superscript = arena_printf(scene->arena, "%d", e);
