@@ -83,7 +83,7 @@ static void what_loses_nothing_at_scale_1_is_left_there(void **state)
     count(&histogram, -14, 3);
     count(&histogram, 3, 1);
     precision_loss_add(loss, 1, &histogram);
-    LossScale scale = precision_loss_scale(loss, FORMAT_FP16);
+    BestScale scale = precision_loss_scale(loss, FORMAT_FP16);
     assert_int_equal(scale.best, 0);
     assert_int_equal(scale.low, -11); /* 2^-14 becomes 2^-25: any lower and it is zero */
     assert_int_equal(scale.high, 11); /* 2^3 becomes 2^14: any higher and it may be beyond 65504 */
@@ -101,7 +101,7 @@ static void the_best_scale_loses_least_then_has_the_fewest_subnormals(void **sta
     count(&histogram, -38, 1);
     count(&histogram, -10, 8);
     precision_loss_add(loss, 3, &histogram);
-    LossScale scale = precision_loss_scale(loss, FORMAT_FP16);
+    BestScale scale = precision_loss_scale(loss, FORMAT_FP16);
     assert_int_equal(scale.best, 24);
     assert_int_equal(scale.low, 15);
     assert_int_equal(scale.high, 24);
@@ -120,7 +120,7 @@ static void an_overflow_costs_its_whole_step(void **state)
     count(&histogram, -5, 95);
     count(&histogram, 0, 1);
     precision_loss_add(loss, 1, &histogram);
-    LossScale scale = precision_loss_scale(loss, FORMAT_FP16);
+    BestScale scale = precision_loss_scale(loss, FORMAT_FP16);
     assert_near(scale.lost, 0.04, 1e-15);
     assert_int_equal(scale.high, 14);
     assert_int_equal(format_loss(&loss->sum, FORMAT_FP16, scale.best).overflow, 0);
@@ -137,7 +137,7 @@ static void a_step_that_explodes_does_not_decide_the_scale(void **state)
     for (int64_t step = 1; step <= 999; step++)
         precision_loss_add(loss, step, &usual);
     precision_loss_add(loss, 1000, &exploded);
-    LossScale scale = precision_loss_scale(loss, FORMAT_FP16);
+    BestScale scale = precision_loss_scale(loss, FORMAT_FP16);
     assert_int_equal(scale.low, 5);
     assert_int_equal(scale.high, 34);
     assert_int_equal(scale.best, 16); /* 2^-30 is normal from here on */
@@ -151,7 +151,7 @@ static void without_a_value_that_counts_nothing_is_lost(void **state)
     PrecisionLoss *loss = ARENA_NEW((Arena *)*state, PrecisionLoss);
     ExponentHistogram histogram = {.zeros = 12, .nonfinite = 3};
     precision_loss_add(loss, 1, &histogram);
-    LossScale scale = precision_loss_scale(loss, FORMAT_FP16);
+    BestScale scale = precision_loss_scale(loss, FORMAT_FP16);
     assert_int_equal(scale.best, 0);
     assert_int_equal(scale.low, LOSS_SCALE_LEAST);
     assert_int_equal(scale.high, LOSS_SCALE_MOST);

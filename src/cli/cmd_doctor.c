@@ -88,14 +88,17 @@ static void check_threads(Item *item)
     document_add_number(arena, item->facts, "online", (double)online);
 }
 
+/* Half types are rounded bit for bit in float32 storage, so that a run has the same numbers on every processor. */
 static void check_number_formats(Item *item)
 {
+    Arena *arena = item->cmd->arena;
     bool has_bf16 = machine_has_bf16_products();
-    item->message = arena_printf(item->cmd->arena, "computed in float32, gradient checks in float64; %s",
+    item->message = arena_printf(arena, "float32; bfloat16 and float16 emulated bit for bit (%s)",
                                  has_bf16 ? "avx512_bf16 of the processor is not used" : "the processor has no avx512_bf16");
-    document_add_string(item->cmd->arena, item->facts, "computed", "float32");
-    json_add_member(item->cmd->arena, item->facts, "avx512_bf16", json_new(item->cmd->arena, JSON_BOOL));
-    json_member(item->facts, "avx512_bf16")->number = has_bf16;
+    document_add_string(arena, item->facts, "bfloat16", "emulated");
+    document_add_string(arena, item->facts, "float16", "emulated");
+    Json *has = document_add(arena, item->facts, "avx512_bf16", JSON_BOOL);
+    has->number = has_bf16;
 }
 
 static void check_gnuplot(Item *item)

@@ -104,7 +104,7 @@ static void add_row(Command *cmd, Table *table, const char *name, const Precisio
 {
     const Terminal *out = &cmd->out;
     FormatLoss plain = format_loss(&loss->sum, format, 0);
-    LossScale scale = precision_loss_scale(loss, format);
+    BestScale scale = precision_loss_scale(loss, format);
     double underflow = loss_share(plain.underflow, plain.counted);
     table_add(table, name);
     add_share(table, plain.underflow, plain.counted);
@@ -220,7 +220,7 @@ static void print_text(Command *cmd, const Findings *findings)
 static Json *document_format(Arena *arena, const PrecisionLoss *loss, NumberFormat format)
 {
     FormatLoss plain = format_loss(&loss->sum, format, 0);
-    LossScale scale = precision_loss_scale(loss, format);
+    BestScale scale = precision_loss_scale(loss, format);
     FormatLoss scaled = format_loss(&loss->sum, format, scale.best);
     Json *row = json_new(arena, JSON_OBJECT);
     document_add_number(arena, row, "underflow", loss_share(plain.underflow, plain.counted));

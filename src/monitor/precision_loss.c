@@ -87,7 +87,7 @@ void precision_loss_add(PrecisionLoss *loss, int64_t step, const ExponentHistogr
     }
 }
 
-LossScale precision_loss_scale(const PrecisionLoss *loss, NumberFormat format)
+BestScale precision_loss_scale(const PrecisionLoss *loss, NumberFormat format)
 {
     const uint64_t *lost = loss->lost[format];
     Cumulative below = cumulative_of(&loss->sum);
@@ -108,7 +108,7 @@ LossScale precision_loss_scale(const PrecisionLoss *loss, NumberFormat format)
         low--;
     while (high < LOSS_SCALES - 1 && lost[high + 1] == lost[best])
         high++;
-    return (LossScale){.best = LOSS_SCALE_LEAST + best,
+    return (BestScale){.best = LOSS_SCALE_LEAST + best,
                        .low = LOSS_SCALE_LEAST + low,
                        .high = LOSS_SCALE_LEAST + high,
                        .lost = loss_share(lost[best], below.at[EXPONENT_BINS])};

@@ -67,13 +67,13 @@ typedef struct PrecisionLoss {
 void precision_loss_add(PrecisionLoss *loss, int64_t step, const ExponentHistogram *histogram);
 
 /* Powers of two as exponents. */
-typedef struct LossScale {
+typedef struct BestScale {
     int best;      /* loses least; of these has the fewest subnormal values; of these is nearest to 1 */
     int low, high; /* the scales around it that lose as little */
     double lost;   /* share lost at it, the elements of steps that overflow included */
-} LossScale;
+} BestScale;
 
 /* Without any element that counts: scale 1 and all scales lose nothing. */
-LossScale precision_loss_scale(const PrecisionLoss *loss, NumberFormat format);
+BestScale precision_loss_scale(const PrecisionLoss *loss, NumberFormat format);
 
 #endif

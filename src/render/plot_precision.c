@@ -28,7 +28,7 @@ typedef struct Layout {
     const char *title;
     int first, columns; /* exponents */
     int rows, cell_width, row_height;
-    LossScale scale;   /* of fp16, all parameters */
+    BestScale scale;   /* of fp16, all parameters */
     int share_columns; /* fp16 plainly, and at that scale */
     double left, top, plot_width, plot_height, width, height;
 } Layout;
