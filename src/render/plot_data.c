@@ -174,6 +174,7 @@ static void gather(Gathering *in, const RunEvent *event)
     case RUN_EVENT_HISTOGRAM:
         histogram = run_event_histogram(event);
         histogram_store_add(&data->histograms, event->step, &histogram);
+        precision_log_add(&data->precision, event->step, &histogram);
         break;
     case RUN_EVENT_CLIP:
         data->clip_events++;
@@ -238,6 +239,7 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
     data->evaluation = series_new(arena, EVAL_ROWS);
     data->penalty = series_new(arena, PENALTY_ROWS);
     data->histograms = (HistogramStore){.arena = arena};
+    data->precision = (PrecisionLog){.arena = arena};
     read_config(arena, folder, data);
 
     const char **parameters = ARENA_ARRAY(arena, const char *, run->parameter_count + 1);
@@ -258,9 +260,11 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
         if (!run_reader_next(reader, &event, err))
             return NULL;
         if (event.kind == RUN_EVENT_NONE)
-            return data;
+            break;
         gather(&in, &event);
     }
+    precision_log_end(&data->precision);
+    return data;
 }
 
 /* The parameters of a layer follow each other. */

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "monitor/precision_log.h"
 #include "monitor/run_reader.h"
 #include "render/histogram_store.h"
 #include "render/quantile.h"
@@ -47,6 +48,7 @@ typedef struct PlotData {
     int time_count;
     bool has_more_time; /* of more layers than are kept */
     HistogramStore histograms;
+    PrecisionLog precision; /* of gradients, all steps */
     int64_t clip_events;
     double max_norm;       /* of clipping by the total 2-norm, from config.json; NaN where there is none */
     double penalty_target; /* the norm that costs nothing, likewise */
