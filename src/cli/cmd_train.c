@@ -172,6 +172,8 @@ static void print_document(Command *cmd, const Run *run)
     document_add_string(arena, result, "run", run->folder);
     document_add_string(arena, result, "status", train_status_name(run->status));
     document_add_number(arena, result, "steps", (double)run->steps);
+    if (totals->last.has_scaler)
+        document_add_number(arena, result, "skipped", (double)totals->skips);
     document_add_number(arena, result, "loss", totals->last.loss);
     Json *validation = document_add(arena, result, "validation", totals->evaluation.step ? JSON_OBJECT : JSON_NULL);
     if (totals->evaluation.step)
@@ -228,6 +230,8 @@ static void add_verdict(Command *cmd, const Run *run, Text *text)
     text_printf(text, "%s%s %s%s  %s in %s", colour, (out->is_ascii ? words : marks)[run->status],
                 train_status_name(run->status), terminal_plain(out), figure_of(cmd->arena, (double)run->steps, "step"),
                 figure_time(figures[0], run->seconds));
+    if (totals->skips)
+        text_printf(text, "  %s skipped by the scaler", figure_count(cmd->arena, (double)totals->skips));
     if (totals->last.step)
         text_printf(text, "  loss %s", figure(figures[0], totals->last.loss, 3));
     if (totals->best.step) {

@@ -24,6 +24,7 @@ void progress_end(Progress *progress);
 
 typedef struct ProgressTotals {
     StepReport last;             /* step 0: none was made */
+    int64_t skips;               /* by the gradient scaler */
     EvalReport evaluation, best; /* the last one, and that of the smallest loss; step 0: there was none */
     int64_t checkpoint;          /* step of the newest; -1: there is none */
 } ProgressTotals;

@@ -254,6 +254,14 @@ static bool clipped(void *context, int64_t step, const ModelNet *net, const Clip
 
 static void log_step(Monitor *m, const StepReport *r)
 {
+    if (r->has_scaler) {
+        run_log_begin(m->log, "scaler");
+        run_log_integer(m->log, "step", r->step);
+        run_log_number(m->log, "scale", r->next_scale);
+        run_log_bool(m->log, "found_inf", r->found_inf);
+        run_log_bool(m->log, "skipped", r->found_inf);
+        run_log_end(m->log);
+    }
     run_log_begin(m->log, "step");
     run_log_integer(m->log, "step", r->step);
     run_log_integer(m->log, "epoch", r->epoch);
@@ -268,14 +276,6 @@ static void log_step(Monitor *m, const StepReport *r)
         run_log_number(m->log, "generator_loss", r->generator_loss);
     run_log_number(m->log, "seconds", r->seconds);
     run_log_end(m->log);
-    if (r->has_scaler) {
-        run_log_begin(m->log, "scaler");
-        run_log_integer(m->log, "step", r->step);
-        run_log_number(m->log, "scale", r->next_scale);
-        run_log_bool(m->log, "found_inf", r->found_inf);
-        run_log_bool(m->log, "skipped", r->found_inf);
-        run_log_end(m->log);
-    }
     if (!r->has_penalty)
         return;
     run_log_begin(m->log, "penalty");
