@@ -133,21 +133,11 @@ static void draw_plots(Command *cmd, Run *run)
         command_note(cmd, "note: %s", run->plots.notes[i]);
 }
 
-static const char *nonfinite_word(double value)
-{
-    return isnan(value) ? "NaN" : "infinite";
-}
-
 static void explain_divergence(Command *cmd, const Run *run)
 {
-    const StepReport *last = &progress_totals(run->progress)->last;
-    if (!isfinite(last->loss))
-        error_add(cmd->err, "training diverged at step %lld: the loss is %s", (long long)last->step,
-                  nonfinite_word(last->loss));
-    else
-        error_add(cmd->err, "training diverged at step %lld: the norm of the gradient is %s", (long long)last->step,
-                  nonfinite_word(last->grad_norm));
-    error_hint(cmd->err, "the weights are those before that step; a smaller optimizer.lr or a clip.max_norm may help");
+    const ProgressTotals *totals = progress_totals(run->progress);
+    error_add(cmd->err, "training diverged at step %lld: %s", (long long)totals->last.step, totals->nonfinite);
+    error_hint(cmd->err, "the weights are those before that step; try: %s", totals->advice);
 }
 
 static int exit_status(const Run *run, const volatile sig_atomic_t *stop)

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/figures.h"
+#include "cli/nonfinite_message.h"
 
 enum { BAR_COLUMNS = 20, SUMMARY_LIMIT = 40 };
 static const double REDRAW_SECONDS = 0.1, ETA_SECONDS = 2, RATE_SMOOTHING = 0.3;
@@ -287,9 +288,21 @@ static void kept(void *context, int64_t step)
     p->totals.checkpoint = step;
 }
 
+static void nonfinite(void *context, const NonfiniteReport *report, const char *reproducer)
+{
+    Progress *p = context;
+    p->totals.nonfinite = nonfinite_sentence(report, p->arena);
+    p->totals.advice = nonfinite_advice(report, p->arena);
+    if (p->is_quiet)
+        return;
+    add_clear(p);
+    nonfinite_message(&p->line, &p->terminal, report, reproducer);
+    put(p);
+}
+
 MonitorListener progress_listener(Progress *progress)
 {
-    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept};
+    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept, .nonfinite = nonfinite};
 }
 
 void progress_add_earlier(Progress *progress, const StepReport *last, const EvalReport *evaluation, const int64_t *checkpoint)
