@@ -62,6 +62,7 @@ typedef struct ModelBuild {
     ModelNodes *nodes;
     int batch;
     bool training;
+    bool is_probe; /* training without dropout, that leaves running statistics alone */
     LayerHook *on_output;
     void *context;
     int group;    /* leaf layers of this checkpointed segment; 0: none is begun by leaves */
