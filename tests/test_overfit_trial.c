@@ -72,6 +72,15 @@ static void a_healthy_net_learns_its_batch_by_heart(void **state)
     assert_int_equal(trial->samples, 32);
 }
 
+static void half_precision_with_its_scaler_learns_too(void **state)
+{
+    Bench *bench = *state;
+    const OverfitTrial *trial =
+        trial_of(bench, read_config(bench, "configs/digits.json", SETS("precision.type=\"float16\"")), 32, 100);
+    assert_true(trial->last_loss < 0.1 * trial->first_loss);
+    assert_false(trial->diverged);
+}
+
 static void a_net_that_no_gradient_reaches_does_not(void **state)
 {
     Bench *bench = *state;
@@ -153,10 +162,15 @@ static void losses_without_a_least_value_have_no_trial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_single_weight_halves_its_error_each_step),   TEST(a_rate_that_is_too_high_diverges),
-        TEST(a_healthy_net_learns_its_batch_by_heart),      TEST(a_net_that_no_gradient_reaches_does_not),
-        TEST(the_samples_are_the_first_of_the_first_epoch), TEST(it_starts_from_the_weights_of_the_config),
-        TEST(the_config_trains_afterwards_as_before),       TEST(other_models_are_tried_too),
+        TEST(a_single_weight_halves_its_error_each_step),
+        TEST(a_rate_that_is_too_high_diverges),
+        TEST(a_healthy_net_learns_its_batch_by_heart),
+        TEST(half_precision_with_its_scaler_learns_too),
+        TEST(a_net_that_no_gradient_reaches_does_not),
+        TEST(the_samples_are_the_first_of_the_first_epoch),
+        TEST(it_starts_from_the_weights_of_the_config),
+        TEST(the_config_trains_afterwards_as_before),
+        TEST(other_models_are_tried_too),
         TEST(losses_without_a_least_value_have_no_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
