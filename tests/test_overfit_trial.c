@@ -45,6 +45,8 @@ static void a_single_weight_halves_its_error_each_step(void **state)
     assert_near(trial->best_loss, 1.0 / 16, 1e-6);
     assert_true(isnan(trial->error_rate));
     assert_false(trial->diverged);
+    config = read_config(bench, bench_file(bench, "one.json", ONE_WEIGHT), SETS("optimizer.groups=[]"));
+    assert_near(trial_of(bench, config, 2, 3)->last_loss, 1.0 / 16, 1e-6); /* nor does the optimizer's own decay count */
     trial = trial_of(bench, config, 100, 100);
     assert_int_equal(trial->samples, 3); /* there are no more */
     assert_int_equal(trial->steps, 5);   /* 4^-4 is below 1 % */
