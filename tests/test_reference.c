@@ -280,7 +280,7 @@ static void compare_logs(Comparison *c, const Log *ours, const Log *theirs)
         compare_event(c, &ours->event[found], &theirs->event[i]);
     }
     for (int i = 0; i < ours->count; i++)
-        if (!taken[i] && strcmp(ours->event[i].name, "checkpoint") != 0)
+        if (!taken[i] && ours->event[i].kind != RUN_EVENT_CHECKPOINT)
             fail_msg("PyTorch has no %s", describe(c->arena, &ours->event[i]));
 }
 

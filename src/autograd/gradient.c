@@ -54,7 +54,8 @@ static Node *derive(Node *y, int input, Node *dy)
 void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *const leaves[], int leaf_count, Node *grad[])
 {
     Graph *graph = loss->graph;
-    const char *scope = graph->scope;
+    const char *scope = graph->scope, *part = graph->part;
+    const Node *origin = graph->origin;
     const Precision autocast = graph->autocast;
     int end = loss->id + 1;
     graph->autocast = PRECISION_FLOAT32;
@@ -69,6 +70,8 @@ void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *
         if (!d[i] || !leads[i])
             continue;
         graph->scope = y->scope;
+        graph->part = y->part;
+        graph->origin = y;
         d[i] = apply_rules(y, d[i]);
         for (int k = 0; k < y->op->inputs; k++) {
             int j = y->in[k]->id;
@@ -82,6 +85,8 @@ void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *
         grad[i] = wrt[i]->id < end ? d[wrt[i]->id] : NULL;
     graph->scope = scope;
     graph->autocast = autocast;
+    graph->part = part;
+    graph->origin = origin;
 }
 
 /* Whether y's values depend on in[k] although no gradient passes there. */

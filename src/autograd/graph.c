@@ -42,6 +42,8 @@ Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[])
     y->shape = shape;
     y->id = graph->count;
     y->scope = graph->scope;
+    y->part = graph->part;
+    y->origin = graph->origin;
     y->segment = graph->segment;
     for (int i = 0; in && i < op->inputs; i++)
         y->in[i] = in[i];

@@ -106,6 +106,8 @@ struct Node {
     Attributes attributes;
     int id;               /* position in the graph */
     const char *scope;    /* path of the layer that made it, NULL outside of any */
+    const char *part;     /* what made it beside a layer: "loss", "penalty", a hook; NULL for none */
+    const Node *origin;   /* the node whose derivative it is part of; NULL for a value of the forward pass */
     int segment;          /* the checkpointed segment that it belongs to, 0 for none */
     Node *twin;           /* its recomputation, where it has one */
     Node *half;           /* of a source: its cast by autocast, made once */
@@ -127,7 +129,9 @@ struct Graph {
     Arena *arena;
     Node **node;
     int count, capacity;
-    const char *scope;     /* given to new nodes */
+    const char *scope;     /* given to new nodes, */
+    const char *part;      /* as this is, */
+    const Node *origin;    /* and this */
     int segment, segments; /* given to new nodes; how many there have been */
     Precision autocast;    /* half: products cast their inputs to it; see op_autocast */
     bool is_inner;         /* new nodes are steps within one operator: float32, whatever they read */

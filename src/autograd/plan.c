@@ -16,6 +16,7 @@ typedef struct Compiler {
     Graph *graph;
     Arena *scratch, *arena;
     Plan *plan;
+    bool is_apart; /* every node is a step by itself */
     bool *needed, *is_root;
     int *step_of;     /* the step that computes it, -1 for none */
     int *member_of;   /* its place in its chain */
@@ -41,13 +42,13 @@ static void mark_needed(Compiler *c, Node *const roots[], int count)
         c->needed[roots[i]->id] = true;
         c->is_root[graph_base(roots[i])->id] = true;
     }
-    for (int i = 0; i < graph->assignments; i++) {
+    for (int i = 0; i < graph->assignments && !c->is_apart; i++) {
         c->needed[graph->assignment[i].value->id] = true;
         c->is_root[graph_base(graph->assignment[i].value)->id] = true;
     }
     for (int i = graph->count - 1; i >= 0; i--) {
         Node *y = graph->node[i];
-        if (y->taps) {
+        if (y->taps && !c->is_apart) {
             c->needed[i] = true;
             int base = graph_base(y)->id;
             for (const Tap *tap = y->taps; tap; tap = tap->next) {
@@ -104,7 +105,7 @@ static void note_read(Compiler *c, const Node *y, int step, int member)
 /* A map joins the chain before it when it has as many elements and reads no member's value out of step. */
 static bool joins(const Compiler *c, const Step *chain, const Node *y)
 {
-    if (!chain || chain->members == MEMBER_LIMIT || chain->elements != shape_count(y->shape))
+    if (!chain || c->is_apart || chain->members == MEMBER_LIMIT || chain->elements != shape_count(y->shape))
         return false;
     for (int k = 0; y->op->whole_input && k < y->op->inputs; k++)
         if (c->step_of[graph_base(y->in[k])->id] == c->plan->steps - 1)
@@ -130,7 +131,7 @@ static void make_steps(Compiler *c)
                 chain = add_step(c, STEP_CHAIN);
                 chain->elements = shape_count(y->shape);
                 chain->units = (chain->elements + PLAN_BLOCK - 1) / PLAN_BLOCK;
-                chain->member = ARENA_ARRAY(c->scratch, Member, MEMBER_LIMIT);
+                chain->member = ARENA_ARRAY(c->scratch, Member, c->is_apart ? 1 : MEMBER_LIMIT);
             }
             c->member_of[i] = chain->members;
             chain->member[chain->members++] = (Member){.node = y, .kernel = kernel, .round = round, .taps = c->taps[i]};
@@ -196,7 +197,7 @@ static void place_chain(Compiler *c, int index)
             member->in_slot[k] = place->kind == PLACE_SLOT ? place->slot : NO_SLOT;
         }
         member->out_slot = NO_SLOT;
-        bool stays = !c->is_root[y->id] && c->last_step[y->id] <= index;
+        bool stays = !c->is_apart && !c->is_root[y->id] && c->last_step[y->id] <= index;
         for (int s = 0; stays && s < CHAIN_SLOTS && member->out_slot == NO_SLOT; s++)
             if (free_after[s] <= m)
                 member->out_slot = s;
@@ -205,7 +206,7 @@ static void place_chain(Compiler *c, int index)
             free_after[member->out_slot] = is_read ? c->last_member[y->id] : m;
             c->plan->place[y->id] = (Place){.kind = PLACE_SLOT, .slot = member->out_slot};
         } else {
-            give_buffer(c, y, index, buffer_to_take_over(c, y, index, m));
+            give_buffer(c, y, index, c->is_apart ? 0 : buffer_to_take_over(c, y, index, m));
         }
     }
 }
@@ -258,7 +259,7 @@ static void total_steps(Plan *plan)
     plan->is_divided = plan->flops >= DIVIDE_PLAN;
 }
 
-Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant, Arena *arena, Error *err)
+static Plan *compile(Graph *graph, Node *const roots[], int count, Variant variant, bool apart, Arena *arena, Error *err)
 {
     if (graph->error) {
         error_add(err, "%s", graph->error);
@@ -274,6 +275,7 @@ Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant
         .scratch = scratch,
         .arena = arena,
         .plan = plan,
+        .is_apart = apart,
         .needed = ARENA_ARRAY(scratch, bool, n),
         .is_root = ARENA_ARRAY(scratch, bool, n),
         .step_of = ARENA_ARRAY(scratch, int, n),
@@ -294,6 +296,21 @@ Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant
     total_steps(plan);
     arena_free(scratch);
     return plan;
+}
+
+Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant, Arena *arena, Error *err)
+{
+    return compile(graph, roots, count, variant, false, arena, err);
+}
+
+Plan *plan_compile_apart(Graph *graph, Node *const roots[], int count, Variant variant, Arena *arena, Error *err)
+{
+    return compile(graph, roots, count, variant, true, arena, err);
+}
+
+const Graph *plan_graph(const Plan *plan)
+{
+    return plan->graph;
 }
 
 size_t plan_bytes(const Plan *plan)

@@ -199,6 +199,17 @@ void plan_run(const Plan *plan, Workspace *workspace, Threads *threads)
     assign(plan, workspace);
 }
 
+const Node *plan_step_node(const Plan *plan, int step)
+{
+    const Step *s = &plan->step[step];
+    return s->kind == STEP_CHAIN ? s->member[0].node : s->node;
+}
+
+void plan_run_step(const Plan *plan, Workspace *workspace, int step)
+{
+    run_step(&plan->step[step], workspace, workspace->scratch[0], 0, plan->step[step].units);
+}
+
 void plan_run_timed(const Plan *plan, Workspace *workspace, double seconds[])
 {
     for (int s = 0; s < plan->steps; s++) {

@@ -133,21 +133,11 @@ static void draw_plots(Command *cmd, Run *run)
         command_note(cmd, "note: %s", run->plots.notes[i]);
 }
 
-static const char *nonfinite_word(double value)
-{
-    return isnan(value) ? "NaN" : "infinite";
-}
-
 static void explain_divergence(Command *cmd, const Run *run)
 {
-    const StepReport *last = &progress_totals(run->progress)->last;
-    if (!isfinite(last->loss))
-        error_add(cmd->err, "training diverged at step %lld: the loss is %s", (long long)last->step,
-                  nonfinite_word(last->loss));
-    else
-        error_add(cmd->err, "training diverged at step %lld: the norm of the gradient is %s", (long long)last->step,
-                  nonfinite_word(last->grad_norm));
-    error_hint(cmd->err, "the weights are those before that step; a smaller optimizer.lr or a clip.max_norm may help");
+    const ProgressTotals *totals = progress_totals(run->progress);
+    error_add(cmd->err, "training diverged at step %lld: %s", (long long)totals->last.step, totals->nonfinite);
+    error_hint(cmd->err, "the weights are those before that step; try: %s", totals->advice);
 }
 
 static int exit_status(const Run *run, const volatile sig_atomic_t *stop)
@@ -172,6 +162,8 @@ static void print_document(Command *cmd, const Run *run)
     document_add_string(arena, result, "run", run->folder);
     document_add_string(arena, result, "status", train_status_name(run->status));
     document_add_number(arena, result, "steps", (double)run->steps);
+    if (totals->last.has_scaler)
+        document_add_number(arena, result, "skipped", (double)totals->skips);
     document_add_number(arena, result, "loss", totals->last.loss);
     Json *validation = document_add(arena, result, "validation", totals->evaluation.step ? JSON_OBJECT : JSON_NULL);
     if (totals->evaluation.step)
@@ -228,6 +220,8 @@ static void add_verdict(Command *cmd, const Run *run, Text *text)
     text_printf(text, "%s%s %s%s  %s in %s", colour, (out->is_ascii ? words : marks)[run->status],
                 train_status_name(run->status), terminal_plain(out), figure_of(cmd->arena, (double)run->steps, "step"),
                 figure_time(figures[0], run->seconds));
+    if (totals->skips)
+        text_printf(text, "  %s skipped by the scaler", figure_count(cmd->arena, (double)totals->skips));
     if (totals->last.step)
         text_printf(text, "  loss %s", figure(figures[0], totals->last.loss, 3));
     if (totals->best.step) {

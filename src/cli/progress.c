@@ -5,13 +5,14 @@
 
 #include "base/text.h"
 #include "cli/figures.h"
+#include "cli/nonfinite_message.h"
 
 enum { BAR_COLUMNS = 20, SUMMARY_LIMIT = 40 };
 static const double REDRAW_SECONDS = 0.1, ETA_SECONDS = 2, RATE_SMOOTHING = 0.3;
 
 /* What has gathered since the last row. */
 typedef struct Sums {
-    int64_t steps, clipped;
+    int64_t steps, clipped, skips; /* skips: by the gradient scaler */
     double loss, grad_norm;
 } Sums;
 
@@ -140,7 +141,7 @@ static void add_row(Progress *p, const EvalReport *evaluation)
 {
     char text[FIGURE_SIZE];
     const StepReport *last = &p->totals.last;
-    double steps = (double)(p->sums.steps ? p->sums.steps : 1);
+    double steps = (double)(p->sums.steps ? p->sums.steps : 1), skips = (double)p->sums.skips;
     add_clear(p);
     text_printf(&p->line, "%6lld %7lld %9s", (long long)last->epoch, (long long)last->step,
                 figure(text, p->sums.loss / steps, 4));
@@ -150,7 +151,7 @@ static void add_row(Progress *p, const EvalReport *evaluation)
         text_printf(&p->line, " %6.3f", evaluation->accuracy);
     else if (p->has_accuracy)
         text_printf(&p->line, " %6s", "-");
-    text_printf(&p->line, " %9s", figure(text, p->sums.grad_norm / steps, 3));
+    text_printf(&p->line, " %9s", figure(text, p->sums.grad_norm / (steps > skips ? steps - skips : 1), 3));
     if (p->config->clip)
         text_printf(&p->line, " %4.0f%%", 100 * (double)p->sums.clipped / steps);
     text_printf(&p->line, " %8.1e", last->lr);
@@ -254,7 +255,9 @@ static void stepped(void *context, const StepReport *report, const ClipResult *c
     p->totals.last = *report;
     p->sums.steps++;
     p->sums.loss += report->loss;
-    p->sums.grad_norm += report->grad_norm;
+    p->sums.grad_norm += report->found_inf ? 0 : report->grad_norm;
+    p->sums.skips += report->found_inf;
+    p->totals.skips += report->found_inf;
     p->sums.clipped += is_clipped(p->config, clip);
     if (p->is_quiet)
         return;
@@ -285,9 +288,21 @@ static void kept(void *context, int64_t step)
     p->totals.checkpoint = step;
 }
 
+static void nonfinite(void *context, const NonfiniteReport *report, const char *reproducer)
+{
+    Progress *p = context;
+    p->totals.nonfinite = nonfinite_sentence(report, p->arena);
+    p->totals.advice = nonfinite_advice(report, p->arena);
+    if (p->is_quiet)
+        return;
+    add_clear(p);
+    nonfinite_message(&p->line, &p->terminal, report, reproducer);
+    put(p);
+}
+
 MonitorListener progress_listener(Progress *progress)
 {
-    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept};
+    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept, .nonfinite = nonfinite};
 }
 
 void progress_add_earlier(Progress *progress, const StepReport *last, const EvalReport *evaluation, const int64_t *checkpoint)

@@ -8,7 +8,9 @@
 #include "base/fields.h"
 #include "base/file.h"
 #include "monitor/instrument.h"
+#include "monitor/nonfinite_event.h"
 #include "tensor/tensor_file.h"
+#include "train/reproducer.h"
 
 #define INSTRUMENT(name) extern const Instrument instrument_##name;
 #include "monitor/instruments.def"
@@ -222,6 +224,24 @@ static bool save(void *context, int64_t step, int64_t micro, const char *on, con
     return fine;
 }
 
+static bool nonfinite(void *context, const NonfiniteReport *report, Error *err)
+{
+    Monitor *m = context;
+    Arena *scratch = arena_new(m->arena);
+    const char *name = arena_printf(scratch, "nonfinite/step-%lld", (long long)report->step), *config = NULL;
+    bool fine = true;
+    if (m->log) {
+        const char *folder = path_join(scratch, m->folder, name);
+        fine = reproducer_write(report, folder, scratch, err);
+        config = path_join(scratch, folder, "config.json");
+        nonfinite_event_write(m->log, report, name);
+    }
+    if (m->listener.nonfinite)
+        m->listener.nonfinite(m->listener.context, report, config);
+    arena_free(scratch);
+    return fine;
+}
+
 static void log_change(Monitor *m, int64_t step, const char *name, const ClipChange *change)
 {
     if (!change->changed)
@@ -254,6 +274,14 @@ static bool clipped(void *context, int64_t step, const ModelNet *net, const Clip
 
 static void log_step(Monitor *m, const StepReport *r)
 {
+    if (r->has_scaler) {
+        run_log_begin(m->log, "scaler");
+        run_log_integer(m->log, "step", r->step);
+        run_log_number(m->log, "scale", r->next_scale);
+        run_log_bool(m->log, "found_inf", r->found_inf);
+        run_log_bool(m->log, "skipped", r->found_inf);
+        run_log_end(m->log);
+    }
     run_log_begin(m->log, "step");
     run_log_integer(m->log, "step", r->step);
     run_log_integer(m->log, "epoch", r->epoch);
@@ -268,14 +296,6 @@ static void log_step(Monitor *m, const StepReport *r)
         run_log_number(m->log, "generator_loss", r->generator_loss);
     run_log_number(m->log, "seconds", r->seconds);
     run_log_end(m->log);
-    if (r->has_scaler) {
-        run_log_begin(m->log, "scaler");
-        run_log_integer(m->log, "step", r->step);
-        run_log_number(m->log, "scale", r->next_scale);
-        run_log_bool(m->log, "found_inf", r->found_inf);
-        run_log_bool(m->log, "skipped", r->found_inf);
-        run_log_end(m->log);
-    }
     if (!r->has_penalty)
         return;
     run_log_begin(m->log, "penalty");
@@ -372,6 +392,7 @@ Monitor *monitor_new(Arena *arena, const Config *config, Error *err)
         .accumulated = accumulated,
         .hooked = hooked,
         .save = save,
+        .nonfinite = nonfinite,
         .clipped = clipped,
         .stepped = stepped,
         .evaluated = evaluated,

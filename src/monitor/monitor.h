@@ -19,6 +19,8 @@ typedef struct MonitorListener {
     void (*stepped)(void *context, const StepReport *report, const ClipResult *clip);
     void (*evaluated)(void *context, const EvalReport *report);
     void (*kept)(void *context, int64_t step); /* in checkpoints/step-N of the run folder */
+    /* `reproducer` is the path of a config that makes that step alone; NULL: none was written. */
+    void (*nonfinite)(void *context, const NonfiniteReport *report, const char *reproducer);
 } MonitorListener;
 
 typedef struct Monitor Monitor;

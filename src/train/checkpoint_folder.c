@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "tensor/tensor_file.h"
-#include "train/gan_config.h"
 #include "train/trainer_internal.h"
 
 enum { FORMAT = 1, FILES = 2 };
@@ -32,8 +31,9 @@ static const NumberRow number_rows[] = {
     {"epoch", NUMBER_WHOLE, offsetof(Checkpoint, point.epoch)},
     {"micro", NUMBER_WHOLE, offsetof(Checkpoint, point.micro)},
     {"runs", NUMBER_WHOLE, offsetof(Checkpoint, point.runs)},
-    {"growth_tracker", NUMBER_WHOLE, offsetof(Checkpoint, point.growth_tracker)},
+    {"nonfinite", NUMBER_WHOLE, offsetof(Checkpoint, point.nonfinite)},
     {"scale", NUMBER_REAL, offsetof(Checkpoint, point.scale)},
+    {"growth_tracker", NUMBER_WHOLE, offsetof(Checkpoint, point.growth_tracker)},
     {"seconds", NUMBER_REAL, offsetof(Checkpoint, point.seconds)},
     {"samples", NUMBER_WHOLE, offsetof(Checkpoint, samples)},
     {"batch_size", NUMBER_WHOLE, offsetof(Checkpoint, batch_size)},
@@ -50,16 +50,7 @@ static Parameter *const *file_tensors(const Trainer *t, int file, Arena *scratch
         *count = config->model->states;
         return config->model->state;
     }
-    Parameter *const *first = optimizer_state(config->optimizer, count);
-    if (!config->gan)
-        return first;
-    int more;
-    Parameter *const *second = optimizer_state(config->gan->generator_optimizer, &more);
-    Parameter **all = ARENA_ARRAY(scratch, Parameter *, *count + more);
-    memcpy(all, first, sizeof *all * (size_t)*count);
-    memcpy(all + *count, second, sizeof *all * (size_t)more);
-    *count += more;
-    return all;
+    return config_optimizer_state(config, count, scratch);
 }
 
 static void add_number(Text *text, const NumberRow *row, const Checkpoint *checkpoint)

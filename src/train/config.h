@@ -30,7 +30,8 @@ typedef struct TrainOptions {
     int64_t checkpoint_keep;  /* the newest ones */
     int64_t memory_limit;     /* bytes of a training workspace; 0: none */
     bool shuffle, drop_last;
-    int nonfinite; /* NonfinitePolicy */
+    int nonfinite;      /* NonfinitePolicy */
+    int64_t first_draw; /* the micro-batch whose random numbers the first one of the run draws, from 0 */
 } TrainOptions;
 
 typedef struct Gan Gan; /* gan_config.h */
@@ -40,9 +41,10 @@ typedef struct Config {
     const char *path;
     const char *name;
     uint64_t seed;
-    const char *weights; /* file to start from, or NULL */
-    Model *model;        /* initialised, or loaded; of a GAN: both nets */
-    Gan *gan;            /* NULL: a model learns from targets */
+    const char *weights;         /* file to start from, or NULL */
+    const char *optimizer_state; /* likewise */
+    Model *model;                /* initialised, or loaded; of a GAN: both nets */
+    Gan *gan;                    /* NULL: a model learns from targets */
     DataSplit data;
     Targets targets;
     Loss *loss;
@@ -67,6 +69,8 @@ Json *config_read_json(Arena *arena, const char *path, const char *const sets[],
 /* Checks that JSON and builds all of it. `data` (borrowed) takes the place of what its `data` would read; NULL: it is read. */
 Config *config_build(Arena *arena, Json *json, const char *path, const DataSplit *data, Error *err);
 
+/* The state of all optimizers, as optimizer_state() gives it, in one list. */
+Parameter **config_optimizer_state(const Config *config, int *count, Arena *arena);
 /* Bytes of the state of all optimizers. */
 size_t config_optimizer_bytes(const Config *config);
 

@@ -209,9 +209,11 @@ bool hooks_are_empty(const HookSet *hooks)
 static Node *build_states(const Target *target, Node **state, Node *first)
 {
     Graph *graph = first->graph;
+    const char *part = graph->part;
     const char *const name = target->at == HOOK_OUTPUT ? "output" : "grad";
     int count = 0;
     state[count++] = first;
+    graph->part = arena_printf(graph->arena, "hook on %s (%s)", target->on, place_names[target->at]);
     for (int i = 0; i < target->actions; i++) {
         if (target->action[i].kind != ACTION_EXPRESSION)
             continue;
@@ -228,6 +230,7 @@ static Node *build_states(const Target *target, Node **state, Node *first)
                                shape_text(graph->arena, after->shape), shape_text(graph->arena, before->shape));
         state[count++] = after;
     }
+    graph->part = part;
     return state[count - 1];
 }
 
@@ -320,6 +323,16 @@ void step_hooks_roots(const StepHooks *step, Node *roots[], int *count)
     }
 }
 
+void step_hooks_stops(const StepHooks *step, Node *roots[], int *count)
+{
+    for (int i = 0; i < step->hooks->count; i++) {
+        const Target *target = &step->hooks->target[i];
+        for (int a = 0; step->nodes[i].state && a < target->actions; a++)
+            if (target->action[a].kind == ACTION_STOP)
+                roots[(*count)++] = step->nodes[i].state[target->action[a].state];
+    }
+}
+
 void hooks_begin(HookSet *hooks)
 {
     for (int i = 0; i < hooks->count; i++) {
@@ -352,16 +365,23 @@ bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace
     return true;
 }
 
+static Graph *build_on_gradient(Target *target, const Model *model, Arena *arena)
+{
+    Graph *graph = graph_new(arena);
+    graph->scope = model->parameter[target->parameter]->layer;
+    target->input = graph_input(graph, "grad", model->parameter[target->parameter]->shape);
+    target->state = ARENA_ARRAY(arena, Node *, target->states);
+    build_states(target, target->state, target->input);
+    return graph;
+}
+
 bool hooks_compile(HookSet *hooks, const Model *model, Variant variant, Arena *arena, Error *err)
 {
     for (int i = 0; i < hooks->count; i++) {
         Target *target = &hooks->target[i];
         if (target->at != HOOK_GRAD)
             continue;
-        Graph *graph = graph_new(arena);
-        target->input = graph_input(graph, "grad", model->parameter[target->parameter]->shape);
-        target->state = ARENA_ARRAY(arena, Node *, target->states);
-        build_states(target, target->state, target->input);
+        Graph *graph = build_on_gradient(target, model, arena);
         target->plan = plan_compile(graph, target->state, target->states, variant, arena, err);
         target->workspace = target->plan ? workspace_new(target->plan, arena, err) : NULL;
         if (!target->workspace)
@@ -402,6 +422,28 @@ bool hooks_on_gradient(HookSet *hooks, int parameter, float *gradient, int64_t s
             return false;
     }
     return true;
+}
+
+Replay *hooks_replay(const HookSet *hooks, const Model *model, int parameter, float *gradient, Variant variant, Arena *arena,
+                     Error *err)
+{
+    for (int i = 0; i < hooks->count; i++) {
+        Target target = hooks->target[i];
+        if (target.at != HOOK_GRAD || target.parameter != parameter)
+            continue;
+        Graph *graph = build_on_gradient(&target, model, arena);
+        Plan *plan = plan_compile_apart(graph, target.state, target.states, variant, arena, err);
+        Workspace *workspace = plan ? workspace_new(plan, arena, err) : NULL;
+        if (!workspace)
+            return NULL;
+        const size_t bytes = sizeof(float) * shape_count(target.shape);
+        memcpy(workspace_value(workspace, target.input), gradient, bytes);
+        Replay *replay = replay_run(plan, workspace, variant, target.state, target.states, NULL, arena);
+        if (replay->is_found)
+            return replay;
+        memcpy(gradient, workspace_value(workspace, target.state[target.states - 1]), bytes);
+    }
+    return NULL;
 }
 
 /* States that are reported: the first, and those that a later `log` sees. */

@@ -38,6 +38,8 @@ typedef struct StepReport {
     bool has_generator_loss;
 } StepReport;
 
+typedef struct NonfiniteReport NonfiniteReport; /* nonfinite.h */
+
 typedef struct EvalReport {
     int64_t step;
     double loss, accuracy;
@@ -66,6 +68,8 @@ typedef struct Observer {
     /* A hook saw a tensor; a hook wants one kept. */
     bool (*hooked)(void *context, const HookReport *report, Error *err);
     HookSave *save;
+    /* An update was not finite, or would not be. The model's state is that before it, until this returns. */
+    bool (*nonfinite)(void *context, const NonfiniteReport *report, Error *err);
     /* The gradients of a net were clipped, and its weights updated by them. */
     bool (*clipped)(void *context, int64_t step, const ModelNet *net, const ClipResult *clip, Error *err);
     /* The step is done; `clip` is of its last update, NULL when nothing is clipped. */

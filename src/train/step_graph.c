@@ -94,7 +94,7 @@ static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *
 {
     int weights = config->model->parameters, roots = 0;
     int probed = g->is_probe ? 2 + 2 * g->view.leaves : 0, hooked = g->hooks ? step_hooks_root_limit(config->hooks) : 0;
-    Node **root = ARENA_ARRAY(arena, Node *, weights + 4 + probed + hooked);
+    Node **root = g->root = ARENA_ARRAY(arena, Node *, weights + 4 + probed + hooked);
     if (g->loss.sum)
         root[roots++] = g->loss.sum;
     if (g->penalty.sum) {
@@ -109,8 +109,9 @@ static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *
     if (g->is_probe)
         probe_roots(g, root, &roots);
     if (g->hooks && g->view.grad)
-        step_hooks_roots(g->hooks, root, &roots);
-    return plan_compile(graph, root, roots, g->view.variant, arena, err);
+        (g->is_apart ? step_hooks_stops : step_hooks_roots)(g->hooks, root, &roots);
+    g->roots = roots;
+    return (g->is_apart ? plan_compile_apart : plan_compile)(graph, root, roots, g->view.variant, arena, err);
 }
 
 static void find_leaves(StepGraph *g, Arena *arena)
@@ -202,13 +203,16 @@ static StepGraph *begin_training(Arena *arena, const Config *config, const Model
                                  Variant variant, const Observer *observer, Graph *graph)
 {
     StepGraph *g = begin(arena, config, net, purpose, batch, variant, graph);
+    graph->part = "loss";
     g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     g->is_measured = observer != NULL;
     g->objective = g->loss.value;
     if (config->penalty && net == &config->model->net[config->model->nets - 1]) {
+        graph->part = "penalty";
         g->penalty = penalty_build(config->penalty, config->model, &g->view.scale, &g->model, batch);
         g->objective = op_add(g->objective, g->penalty.value);
     }
+    graph->part = NULL;
     differentiate(g, config, graph, observer);
     return g;
 }
@@ -291,6 +295,37 @@ StepGraph *step_graph_new_probe(Arena *arena, const Config *config, int batch, V
     Graph *graph = graph_new(arena);
     StepGraph *g = begin_training(arena, config, config->model->net, TO_PROBE, batch, variant, NULL, graph);
     return compile(g, config, graph, arena, err) ? g : NULL;
+}
+
+StepGraph *step_graph_new_replay(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch,
+                                 Variant variant, Error *err)
+{
+    Graph *graph = graph_new(arena);
+    StepGraph *g = alone ? begin(arena, config, net, TO_SAMPLE, batch, variant, graph)
+                         : begin_training(arena, config, net, TO_TRAIN, batch, variant, NULL, graph);
+    g->is_apart = true;
+    return compile(g, config, graph, arena, err) ? g : NULL;
+}
+
+/* The graph for one sample more has the same nodes, and what stands by sample is longer there. */
+ReplayRows step_graph_rows(const StepGraph *g, const Config *config, Arena *arena)
+{
+    const Graph *graph = g->view.graph;
+    ReplayRows rows = {.per_row = NULL, .count = g->batch};
+    Arena *scratch = arena_new(arena);
+    Graph *longer = graph_new(scratch);
+    begin_training(scratch, config, g->net, TO_TRAIN, g->batch + 1, g->view.variant, NULL, longer);
+    if (longer->count == graph->count && !longer->error) {
+        int *per_row = ARENA_ARRAY(arena, int, graph->count);
+        for (int i = 0; i < graph->count; i++) {
+            const Shape shape = graph->node[i]->shape;
+            int more = shape.rank ? longer->node[i]->shape.dim[0] - shape.dim[0] : 0;
+            per_row[i] = more > 0 && shape.dim[0] == more * g->batch ? more : 0;
+        }
+        rows.per_row = per_row;
+    }
+    arena_free(scratch);
+    return rows;
 }
 
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err)

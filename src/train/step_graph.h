@@ -15,6 +15,9 @@ typedef struct StepGraph {
     Node *objective;      /* what is differentiated */
     TrainGraph view;
     StepHooks *hooks; /* NULL: none */
+    bool is_apart;    /* for replays */
+    Node **root;      /* what is readable after a run */
+    int roots;
     Plan *plan;
     Workspace *workspace;
     float *input, *target, *factor; /* to be written before a run; NULL where the graph does not read it */
@@ -42,6 +45,11 @@ StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const Mode
 /* A training step without what changes the model or is random: no dropout, no hooks, running statistics left alone. After a run
  * the output, the loss's terms, and each leaf's output and gradient can be read. Not of a GAN. */
 StepGraph *step_graph_new_probe(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
+/* The graph of step_graph_new, or where `alone` of step_graph_new_sampler, for replay_run(). */
+StepGraph *step_graph_new_replay(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch,
+                                 Variant variant, Error *err);
+/* For replay_run(): which values of that graph stand by sample. */
+ReplayRows step_graph_rows(const StepGraph *g, const Config *config, Arena *arena);
 /* Forward only, in evaluation mode. */
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "train/gan.h"
+#include "train/gan_config.h"
 #include "train/trainer_internal.h"
 
 enum { EVALUATION_BATCH = 256 };
@@ -68,6 +69,7 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
                    .epoch = 1,
                    .net = model->net,
                    .optimizer = config->optimizer,
+                   .runs = (uint64_t)config->train.first_draw,
                    .is_reported = true};
     t->order = ARENA_ARRAY(arena, uint32_t, config->data.training.samples);
     t->gradient = ARENA_ARRAY(arena, float *, model->parameters);
@@ -102,20 +104,22 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
     return (config->gan ? gan_prepare(t, err) : prepare_graphs(t, err)) ? t : NULL;
 }
 
-/* Terms of micro-batches [first, first + count) of the epoch. */
-static double group_terms(const Trainer *t, int64_t first, int64_t count)
+double trainer_terms(const Trainer *t, const uint32_t *order, int64_t count)
 {
     const Dataset *data = &t->config->data.training;
     size_t size = shape_count(data->target);
     double terms = 0;
-    for (int64_t m = first; m < first + count; m++) {
-        int64_t samples = config_micro_size(t->config, m);
-        for (int64_t i = 0; i < samples; i++) {
-            uint32_t sample = t->order[m * t->config->train.batch_size + i];
-            terms += loss_terms(t->config->loss, t->config->model->output, data->targets + (size_t)sample * size, 1);
-        }
-    }
+    if (!loss_classes(t->config->loss, t->config->model->output)) /* the targets are not looked at */
+        return loss_terms(t->config->loss, t->config->model->output, data->targets, (size_t)count);
+    for (int64_t i = 0; i < count; i++)
+        terms += loss_terms(t->config->loss, t->config->model->output, data->targets + (size_t)order[i] * size, 1);
     return terms;
+}
+
+/* The samples of micro-batch `index` of the epoch, and of those after it. */
+static const uint32_t *order_from(const Trainer *t, int64_t index)
+{
+    return t->order + index * t->config->train.batch_size;
 }
 
 /* Adds the micro-batch's gradients to the group's; with one micro-batch they are used where they stand. */
@@ -136,20 +140,16 @@ static void collect_gradients(Trainer *t, const StepGraph *g, int64_t index, int
     }
 }
 
-/* Puts a micro-batch where the graph reads it. Returns the terms that it adds to the mean. */
-static double gather(Trainer *t, const StepGraph *g, int64_t size, int64_t group)
+void trainer_place_batch(const Trainer *t, const StepGraph *g, const uint32_t *order, int64_t size, uint64_t run)
 {
     const Config *config = t->config;
     const Dataset *data = &config->data.training;
-    const uint32_t *order = t->order + t->micro * config->train.batch_size;
     dataset_gather(data, order, (size_t)size, g->input, g->target);
     if (g->interpolates) {
         dataset_gather(data, order, (size_t)size, t->batch_inputs, t->batch_targets);
         penalty_interpolate(t->batch_inputs, t->batch_targets, (int)size, shape_count(data->input),
-                            penalty_rows(config->penalty, (int)size), config->seed, t->runs, g->interpolates);
+                            penalty_rows(config->penalty, (int)size), config->seed, run, g->interpolates);
     }
-    return group == 1 && g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size)
-                                   : group_terms(t, t->micro, 1);
 }
 
 /* The penalty's share of the loss: a mean over the rows of the group, or of the batch where losses add up. */
@@ -159,6 +159,11 @@ static double penalty_share(const Trainer *t, int64_t size, int64_t rows)
     if (!penalty)
         return 0;
     return penalty->weight / (double)(loss_is_sum(t->config->loss) ? penalty_rows(penalty, (int)size) : rows);
+}
+
+Share trainer_share(const Trainer *t, int64_t size, double terms, int64_t rows)
+{
+    return (Share){.loss = loss_is_sum(t->config->loss) ? 1 : 1 / terms, .penalty = penalty_share(t, size, rows), .rows = rows};
 }
 
 /* The loss of the micro-batch alone. */
@@ -183,10 +188,12 @@ static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool 
     const StepGraph *g = trainer_graph(t, t->net, size, measured, err);
     if (!g)
         return false;
-    double own = gather(t, g, size, group->count);
-    const Share share = {.loss = loss_is_sum(config->loss) ? 1 : 1 / (group->count == 1 ? own : group->terms),
-                         .penalty = penalty_share(t, size, group->rows),
-                         .rows = group->rows};
+    trainer_place_batch(t, g, order_from(t, t->micro), size, t->runs);
+    const bool is_alone = group->count == 1;
+    const double terms = !is_alone   ? group->terms
+                         : g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size)
+                                     : trainer_terms(t, order_from(t, t->micro), size);
+    const Share share = trainer_share(t, size, terms, group->rows);
     trainer_run_graph(t, g, &share, measured, report);
     collect_gradients(t, g, index, group->count);
     if (!trainer_show_hooks(t, g, group->count > 1 ? index + 1 : 0, err))
@@ -195,8 +202,8 @@ static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool 
     if (config->train.accumulate == 1 || !t->observer || !t->observer->accumulated)
         return true;
     double norm = trainer_gradient_norm(t) / trainer_scale(t);
-    return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own_loss(t, g, size, own), norm,
-                                    err);
+    double own = own_loss(t, g, size, trainer_terms(t, order_from(t, t->micro - 1), size));
+    return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own, norm, err);
 }
 
 /* The micro-batches of the next step. */
@@ -209,7 +216,7 @@ static Group next_group(const Trainer *t)
         group.samples += config_micro_size(config, m);
         group.rows += config->penalty ? penalty_rows(config->penalty, (int)config_micro_size(config, m)) : 0;
     }
-    group.terms = group.count > 1 ? group_terms(t, t->micro, group.count) : 0;
+    group.terms = group.count > 1 ? trainer_terms(t, order_from(t, t->micro), group.samples) : 0;
     return group;
 }
 
@@ -238,7 +245,8 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
 
 static TrainPoint point_of(const Trainer *t)
 {
-    TrainPoint point = {.step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs};
+    TrainPoint point = {
+        .step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs, .nonfinite = t->nonfinite_steps};
     if (t->scaler) {
         const ScalerState state = scaler_state(t->scaler);
         point.scale = (double)state.scale;
@@ -264,6 +272,10 @@ bool trainer_go_to(Trainer *t, const TrainPoint *point, Error *err)
     t->epoch = point->epoch;
     t->micro = point->micro;
     t->runs = (uint64_t)point->runs;
+    t->nonfinite_steps = point->nonfinite;
+    optimizer_forget_bounds(config->optimizer);
+    if (config->gan)
+        optimizer_forget_bounds(config->gan->generator_optimizer);
     t->earlier = point->seconds;
     if (t->scaler && point->scale > 0)
         scaler_set_state(t->scaler, (ScalerState){.scale = (float)point->scale, .growth_tracker = point->growth_tracker});

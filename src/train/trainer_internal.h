@@ -42,8 +42,13 @@ struct Trainer {
     bool measures_updates;
     float *buffers; /* state that is no weight, as it was before the update */
     size_t buffer_count;
-    float *batch_inputs, *batch_targets; /* of a micro-batch, where interpolates are made from it */
-    struct GanTrainer *gan;              /* NULL: a model is trained */
+    float *batch_inputs, *batch_targets;     /* of a micro-batch, where interpolates are made from it */
+    struct GanTrainer *gan;                  /* NULL: a model is trained */
+    const StepGraph *ran, *sampler;          /* the last graph that ran, and the last that made a GAN's samples */
+    int64_t nonfinite_steps, nonfinite_step; /* so far; the last of them */
+    float *kept;                             /* of update_guard.h: values, and counters */
+    int64_t *kept_counters;
+    size_t kept_capacity;
     struct timespec started;
     double earlier; /* seconds before `started`, of the run that is gone on with */
 };
@@ -58,11 +63,22 @@ typedef struct Share {
     int64_t rows;
 } Share;
 
+/* A micro-batch's share: its samples, its terms of the loss among the group's `terms`, its rows of the penalty among `rows`. */
+Share trainer_share(const Trainer *t, int64_t size, double terms, int64_t rows);
+/* Terms of the loss that some samples add. */
+double trainer_terms(const Trainer *t, const uint32_t *order, int64_t count);
+/* Puts a micro-batch where the graph reads it; `run` is what its random numbers are drawn by. */
+void trainer_place_batch(const Trainer *t, const StepGraph *g, const uint32_t *order, int64_t size, uint64_t run);
+
 /* Runs a graph whose inputs are written. Adds to the report's loss and penalty. */
 void trainer_run_graph(Trainer *t, const StepGraph *g, const Share *share, bool measured, StepReport *report);
 
 /* An update begins: buffers are kept, hooks forget. */
 void trainer_begin_update(Trainer *t);
+/* Exchanges the buffers with what they were when the update began; twice changes nothing. */
+void trainer_swap_buffers(Trainer *t);
+/* Adds to the counts of batches that batch norm keeps. */
+void trainer_count_batch(const Trainer *t, int64_t by);
 /* Lets the hooks see what the graph has just computed; `micro` is 0 where the group is one micro-batch. */
 bool trainer_show_hooks(Trainer *t, const StepGraph *g, int64_t micro, Error *err);
 /* The scale of this step's loss; 1 without a scaler. */
