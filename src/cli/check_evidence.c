@@ -49,7 +49,7 @@ bool operand_kind(const char *path, OperandKind *kind, Error *err)
     bool exists = file_exists(path);
     *kind = has_log(scratch, path) ? OPERAND_RUN : exists && is_config(path) ? OPERAND_CONFIG : OPERAND_LOG;
     arena_free(scratch);
-    return exists || error_add(err, "there is no %s", path);
+    return exists || error_add(err, "cannot read %s: no such file or folder", path);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -77,14 +77,19 @@ static bool judge(const Check *check, GatheredEvidence *gathered, const Baseline
     subject->record = gathered->evidence.record;
     subject->config = gathered->config;
     subject->diagnosis = diagnose(check->cmd->arena, &gathered->evidence, settings, check->selection);
+    return true;
+}
+
+/* A subject in which no rule could judge is not healthy: it was not checked. */
+static bool was_checked(const CheckSubject *subject, Error *err)
+{
+    const char *reason = "";
     if (subject->diagnosis->ran)
         return true;
-    const char *reason = "";
     for (int i = rule_count - 1; i >= 0; i--)
         if (subject->diagnosis->rule[i].outcome != RULE_UNSELECTED)
             reason = subject->diagnosis->rule[i].reason;
-    error_add(err, "nothing could be checked in %s: %s", subject->path, reason);
-    return false;
+    return error_add(err, "nothing could be checked in %s: %s", subject->path, reason);
 }
 
 static double now(void)
@@ -113,7 +118,7 @@ static void check_one(Check *check, CheckSubject *subject)
     double begin = now();
     GatheredEvidence *gathered = evidence_gather(cmd, cmd->arena, subject->path, &check->gather, err);
     subject->name = path_name(subject->path);
-    if (gathered && judge(check, gathered, check->baseline, subject, err)) {
+    if (gathered && judge(check, gathered, check->baseline, subject, err) && was_checked(subject, err)) {
         baseline_add_run(check->kept, subject->name, subject->diagnosis->finding, subject->diagnosis->findings,
                          subject->record);
         if (gathered->folder)
