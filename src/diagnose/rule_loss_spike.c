@@ -20,7 +20,7 @@ static bool check_mixture(const RuleInput *in, Findings *out, RecordSeries loss)
     for (int i = part.count - 1; i >= 0; i--)
         since = part.value[i] > limit ? part.step[i] : since;
     Finding *finding = finding_add(
-        out, first, part.step[part.count - 1], far, 0,
+        out, since, part.step[part.count - 1], far, 0,
         "%.0f %% of the steps have a loss above %g times the median, up to %.3g: single samples dominate their batches",
         100 * far, in->limit[3], series_maximum(part));
     finding->blame = "data";
