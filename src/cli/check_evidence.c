@@ -102,11 +102,20 @@ static void gather_before_training(Gathering *g)
         note(g, g->config->path, failure, "rules that try a batch are left out");
 }
 
+/* Learning by heart takes no longer than half of the training itself. */
+static int64_t trial_steps(const Config *config)
+{
+    int64_t samples = config->train.steps * config->train.batch_size * config->train.accumulate / 2 / TRIAL_SAMPLES;
+    return samples < TRIAL_STEPS ? samples : TRIAL_STEPS;
+}
+
 static void gather_trial(Gathering *g)
 {
+    if (trial_steps(g->config) < TRIAL_STEPS / 3)
+        return; /* too few to say anything */
     Error *failure = error_new(g->arena);
     g->into->evidence.overfit =
-        overfit_trial_new(g->arena, g->config, TRIAL_SAMPLES, TRIAL_STEPS, g->options->threads, failure);
+        overfit_trial_new(g->arena, g->config, TRIAL_SAMPLES, trial_steps(g->config), g->options->threads, failure);
     if (error_count(failure))
         note(g, g->config->path, failure, "no batch is learned by heart");
 }
