@@ -37,5 +37,7 @@ typedef struct Tag {
 
 /* `name` must live as long as the result. Names of more than 384 bytes are TAG_OTHER. */
 Tag tag_of(const char *name);
+/* A step or an epoch: no value, but where values belong. */
+bool tag_is_place(TagKind kind);
 
 #endif
