@@ -49,7 +49,7 @@ SUPPORT  := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support_*.c))
 HEADERS  := $(wildcard src/*/*.h)
 say      := $(if $(V),,@)
 
-.PHONY: all check unit cli lint floors headers tidy cppcheck format bench install clean help
+.PHONY: all check unit cli lint floors headers tidy cppcheck format bench zoo install clean help
 all: $(OUT)/gradtool ## build build/<variant>/gradtool
 
 $(OUT)/gradtool: $(OUT)/src/cli/main.o $(OUT)/libgradtool.a
@@ -108,6 +108,9 @@ format: ## clang-format over all C files
 
 bench: $(OUT)/gradtool ## time the workloads of configs/bench; beside PyTorch where it is installed
 	$(say)GRADTOOL=$(OUT)/gradtool sh tools/bench.sh
+
+zoo: $(OUT)/gradtool ## score the diagnosis on the labelled runs of configs/zoo (needs Python)
+	$(say)GRADTOOL=$(OUT)/gradtool sh tools/zoo.sh --compare
 
 install: $(OUT)/gradtool ## install to PREFIX (default /usr/local)
 	install -D -m 755 $(OUT)/gradtool $(DESTDIR)$(PREFIX)/bin/gradtool

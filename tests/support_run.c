@@ -43,7 +43,7 @@ const char *bench_file(Bench *bench, const char *name, const char *content)
     return path;
 }
 
-Training training_start(Bench *bench, const char *config, const char *const *sets, int threads, const char *name)
+static Training training_build(Bench *bench, const char *config, const char *const *sets, int threads)
 {
     Training training = {NULL, NULL, NULL, NULL};
     Threads *team = threads > 1 ? threads_new(bench->arena, threads, bench->err) : NULL;
@@ -56,7 +56,24 @@ Training training_start(Bench *bench, const char *config, const char *const *set
     check_no_error(bench);
     training.trainer = trainer_new(bench->arena, training.config, team, monitor_observer(training.monitor), bench->err);
     check_no_error(bench);
+    return training;
+}
+
+Training training_start(Bench *bench, const char *config, const char *const *sets, int threads, const char *name)
+{
+    Training training = training_build(bench, config, sets, threads);
     training.folder = monitor_open(training.monitor, path_join(bench->arena, bench->folder, name), bench->err);
+    check_no_error(bench);
+    return training;
+}
+
+Training training_resume(Bench *bench, const char *config, const char *const *sets, int threads, const char *name,
+                         Resumption *resumption)
+{
+    const char *folder = path_join(bench->arena, bench->folder, name);
+    Training training = training_build(bench, config ? config : path_join(bench->arena, folder, "config.json"), sets, threads);
+    training.folder = folder;
+    monitor_resume(training.monitor, folder, training.trainer, resumption, bench->err);
     check_no_error(bench);
     return training;
 }

@@ -31,6 +31,9 @@ typedef struct Training {
 /* Everything up to the first step. `name` is the run's folder inside the bench's; `sets` may be NULL. Fails the test on an
  * error. */
 Training training_start(Bench *bench, const char *config, const char *const *sets, int threads, const char *name);
+/* Goes on with the run of that name, up to its next step; without `config`, with its own. */
+Training training_resume(Bench *bench, const char *config, const char *const *sets, int threads, const char *name,
+                         Resumption *resumption);
 /* To the end, with the end event and the weights written. Fails the test unless the run ends with `expected`. */
 void training_finish(Bench *bench, Training *training, TrainStatus expected);
 /* Both. */

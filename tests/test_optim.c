@@ -336,6 +336,51 @@ static void the_update_is_measured_at_any_scale(void **state)
     check_update_statistics(1e25f, 1e24f, 1e-7);
 }
 
+static bool all_finite(const Parameter *parameter, const Optimizer *optimizer, int count)
+{
+    Update update;
+    bool are_finite = optimizer_next(optimizer, 0, &update);
+    for (int i = 0; i < count; i++) {
+        are_finite = are_finite && isfinite(parameter->data[i]);
+        for (int k = 0; k < OPTIMIZER_MAX_STATES; k++)
+            are_finite = are_finite && (!update.state[k] || isfinite(update.state[k][i]));
+    }
+    return are_finite;
+}
+
+/* Gradients grow tenfold a step: whatever overflows first, it was not called safe. */
+static void no_update_that_is_called_safe_leaves_the_finite_numbers(void **state)
+{
+    enum { COUNT = 5, HEALTHY = 300 };
+    (void)state;
+    for (size_t r = 0; r < sizeof optimizer_references / sizeof optimizer_references[0]; r++) {
+        const char *config = optimizer_references[r].config;
+        Fixture f = fixture_new();
+        Parameter *parameter = parameter_new(&f, "fc1.weight", COUNT);
+        Optimizer *optimizer = optimizer_for(&f, config, &parameter, 1);
+        Schedule *schedule = schedule_new(f.arena, json_new(f.arena, JSON_OBJECT), optimizer_base_lr(optimizer), 1000, f.err);
+        bool is_centred = strstr(config, "centered") != NULL, is_safe = true, were_finite = true;
+        for (int step = 0; step < HEALTHY + 40; step++) {
+            float gradient[COUNT];
+            double square = 0, scale = step < HEALTHY ? 1 : pow(10, step - HEALTHY);
+            for (int i = 0; i < COUNT; i++) {
+                gradient[i] = (float)(scale * (double)reference_gradient(i, step));
+                square += (double)gradient[i] * (double)gradient[i];
+            }
+            optimizer_start_step(optimizer, schedule, step);
+            is_safe = optimizer_is_safe(optimizer, sqrt(square));
+            optimizer_update(optimizer, 0, gradient, 1, NULL);
+            if (were_finite && step < HEALTHY && is_safe == is_centred)
+                fail_msg("%s: step %d is called %s", config, step, is_safe ? "safe" : "unsafe");
+            were_finite = all_finite(parameter, optimizer, COUNT);
+            if (is_safe && !were_finite)
+                fail_msg("%s: step %d is called safe and is not", config, step);
+        }
+        assert_false(is_safe);
+        arena_free(f.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +396,7 @@ int main(void)
         cmocka_unit_test(buffers_and_frozen_weights_have_no_state_and_do_not_move),
         cmocka_unit_test(saved_state_goes_on_exactly),
         cmocka_unit_test(the_update_is_measured_at_any_scale),
+        cmocka_unit_test(no_update_that_is_called_safe_leaves_the_finite_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

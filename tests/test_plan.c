@@ -27,7 +27,7 @@ static Node *random_node(Node *const made[], int count, const Random *random, ui
     Node *a = made[random_below(random, (*drawn)++, (uint64_t)count)];
     Node *b = made[random_below(random, (*drawn)++, (uint64_t)count)];
     const Shape full = SHAPE(ROWS, COLUMNS);
-    switch (random_below(random, (*drawn)++, 10)) {
+    switch (random_below(random, (*drawn)++, 12)) {
     case 0:
         return op_tanh(a);
     case 1:
@@ -46,6 +46,9 @@ static Node *random_node(Node *const made[], int count, const Random *random, ui
         return op_one_minus(b);
     case 8:
         return op_identity(a);
+    case 9: /* what follows is half, until it meets float32 */
+    case 10:
+        return op_cast(op_expand(a, full), PRECISION_FLOAT16);
     default:
         return op_sub(op_tanh(a), b);
     }

@@ -348,8 +348,9 @@ static void without_gnuplot_the_heatmaps_are_drawn_and_a_note_says_what_is_missi
     PlotResult result;
     PlotOptions options = {.gnuplot = "/nonexistent/gnuplot"};
     assert_true(plot_run(fixture->folder, &options, &result, fixture->arena, fixture->err));
-    assert_int_equal(result.file_count, 4);
+    assert_int_equal(result.file_count, 5);
     assert_true(was_written(&result, "heatmap_gradients.png"));
+    assert_true(was_written(&result, "precision.png"));
     assert_int_equal(result.note_count, 1);
     assert_non_null(strstr(result.notes[0], "/nonexistent/gnuplot not found: loss, gradient_flow"));
 
@@ -423,6 +424,33 @@ static void zeros_of_a_histogram_may_be_a_count_or_a_fraction(void **state)
     }
 }
 
+/* Of 2^-30 and 2^-9 the smaller is lost to fp16 until a scale of at least 2^5 lifts it; at 2^16 it is normal. */
+static void the_picture_of_number_formats_names_rows_losses_and_the_best_scale(void **state)
+{
+    Fixture *fixture = *state;
+    static const char log[] =
+        "{\"event\":\"run\",\"name\":\"r\",\"parameters\":[],\"layers\":[]}\n"
+        "{\"event\":\"histogram\",\"step\":1,\"of\":\"gradients\",\"name\":\"a.weight\",\"zeros\":0,\"exponents\":[-30,1,0,0,1]"
+        "}\n"
+        "{\"event\":\"histogram\",\"step\":1,\"of\":\"gradients\",\"name\":\"b.weight\",\"zeros\":0,\"exponents\":[-9,2]}\n"
+        "{\"event\":\"histogram\",\"step\":1,\"of\":\"gradients\",\"name\":\"c.weight\",\"zeros\":9,\"exponents\":[]}\n";
+    assert_true(file_write(path_join(fixture->arena, fixture->folder, "log.jsonl"), log, strlen(log), fixture->err));
+    PlotResult result;
+    assert_true(plot_run(fixture->folder, &(PlotOptions){.only = "precision", .svg = true, .png = true}, &result,
+                         fixture->arena, fixture->err));
+    Bytes svg;
+    assert_int_equal(result.file_count, 2);
+    assert_true(file_read(fixture->arena, result.files[1], &svg, fixture->err));
+    const char *text = (const char *)svg.at;
+    assert_non_null(strstr(text, "fp16 loses 50.0% of all values; best loss scale 2<tspan"));
+    assert_non_null(strstr(text, ">16</tspan>"));
+    assert_non_null(strstr(text, ">a.weight<"));
+    assert_non_null(strstr(text, ">b.weight<"));
+    assert_non_null(strstr(text, ">c.weight<"));
+    assert_non_null(strstr(text, ">100%<"));
+    assert_non_null(strstr(text, "fp8 E4M3"));
+}
+
 /* The terminal. */
 
 static void the_flow_table_has_bars_on_a_logarithmic_scale(void **state)
@@ -463,6 +491,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_picture_or_one_without_data_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(very_many_histograms_of_one_name_are_thinned_evenly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(zeros_of_a_histogram_may_be_a_count_or_a_fraction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_picture_of_number_formats_names_rows_losses_and_the_best_scale, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_flow_table_has_bars_on_a_logarithmic_scale, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

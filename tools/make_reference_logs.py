@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "tools" / "reference_configs"
 TARGET = ROOT / "tests" / "data" / "reference"
 NAMES = ("mlp-sgd-nesterov", "adamw-groups-cosine", "accumulate-ragged-mean", "clip-adaptive", "norms", "residual-merge",
-         "onecycle-inits")
+         "onecycle-inits", "mlp-bf16", "mlp-fp16", "layernorm-bf16", "cnn-bf16", "scaler-fp16")
 SIZE_LIMIT = 60_000
 
 

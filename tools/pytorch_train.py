@@ -2,10 +2,10 @@
 
     python3 tools/pytorch_train.py CONFIG [--set k=v]... --out DIR [--data DATA.npz]
 
-CPU, float32, one thread, deterministic. It is the reference that gradtool is compared with, so modules, losses, optimizers,
+CPU, one thread, deterministic; half precision by torch.autocast and torch.amp.GradScaler. It is the reference that gradtool is compared with, so modules, losses, optimizers,
 schedules and clipping are torch's own. Starts from the config's "weights" (safetensors) where it names them. Procedural data
 needs --data (see pytorch_data.py). Exit status 3: the config has something without a counterpart here (hooks, penalty,
-half precision, function layers, expressions).
+function layers, expressions).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 from contextlib import nullcontext
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -60,7 +61,7 @@ LOSSES = {
     "smooth_l1": F.smooth_l1_loss,
     "bce_with_logits": F.binary_cross_entropy_with_logits,
     "wasserstein": lambda output, target, reduction: reduced(-(target * output), reduction),
-    "mean_output": lambda output, target, reduction: reduced(output, reduction),
+    "mean_output": lambda output, target, reduction: reduced(output.float(), reduction),
 }
 
 
@@ -83,7 +84,7 @@ class Loss:
         """Targets of shape [N] meet outputs [N, 1] by reshaping, never by broadcasting."""
         if output.numel() != target.numel():
             raise ValueError(f"targets {list(target.shape)} do not fit the output {list(output.shape)}")
-        return target.to(output.dtype).reshape(output.shape)
+        return target.to(torch.float32).reshape(output.shape)
 
     def weight(self, output_shape: tuple[int, ...], target: Tensor) -> float:
         """How many values this batch adds to a mean over the group."""
@@ -133,6 +134,17 @@ def make_optimizer(spec: dict[str, Any], network: nn.Module, **extra: Any) -> op
                 own.update((k, tuple(v) if k == "betas" else v) for k, v in group.items() if k != "match")
         groups.setdefault(repr(sorted(own.items())), {**own, "params": []})["params"].append(parameter)
     return OPTIMIZERS[spec.get("type", "sgd")](list(groups.values()), **options, **extra)
+
+
+# --- Precision ------------------------------------------------------------------------------------------------------------
+
+PRECISIONS = {"float32": torch.bfloat16, "bfloat16": torch.bfloat16, "float16": torch.float16}  # float32: autocast is off
+
+
+def make_scaler(precision: dict[str, Any]) -> torch.amp.GradScaler:
+    """One that is not enabled has scale 1 and steps without looking."""
+    options = {"enabled": precision.get("type") == "float16", **(precision.get("scaler") or {})}
+    return torch.amp.GradScaler("cpu", **options)
 
 
 # --- Clipping -------------------------------------------------------------------------------------------------------------
@@ -255,8 +267,9 @@ class Recorder:
     def activations(self) -> list[Tensor]:
         return [torch.cat([x.detach() for x in outputs]) for outputs in self.outputs]
 
-    def gradients(self) -> list[Tensor | None]:
-        gradients = [[x.grad for x in outputs] for outputs in self.outputs]
+    def gradients(self, scale: float) -> list[Tensor | None]:
+        """Without the loss scale."""
+        gradients = [[None if x.grad is None else x.grad.float() / scale for x in outputs] for outputs in self.outputs]
         return [None if any(g is None for g in parts) else torch.cat(parts) for parts in gradients]
 
 
@@ -268,8 +281,6 @@ class Trainer:
         for key in ("hooks",):
             if config.get(key):
                 raise Unsupported(key)
-        if config.get("precision", {}).get("type", "float32") != "float32":
-            raise Unsupported("half precision")
         self.config, self.data, self.log = config, data, log
         self.seed = config.get("seed", DEFAULT_SEED)
         torch.manual_seed(self.seed)
@@ -292,6 +303,10 @@ class Trainer:
         self.every, self.histogram_every = monitor.get("every", 1), monitor.get("histogram_every", 50)
         self.recorder = Recorder(self.network)
         self.penalty, self.runs = config.get("penalty"), 0
+        precision = config.get("precision", {})
+        self.autocast = partial(torch.autocast, "cpu", dtype=PRECISIONS[precision.get("type", "float32")],
+                                enabled=precision.get("type", "float32") != "float32")
+        self.scaler = make_scaler(precision)
         self.started = time.perf_counter()
 
     def epoch(self, epoch: int) -> Iterator[list[np.ndarray]]:
@@ -344,8 +359,9 @@ class Trainer:
         total_loss = 0.0
         for micro, ((inputs, target), weight) in enumerate(zip(batches, weights)):
             at_data = bool(self.penalty) and self.penalty.get("at", "data") == "data"
-            output = self.network(inputs.requires_grad_(at_data))
-            loss = self.loss(output, target)
+            with self.autocast():
+                output = self.network(inputs.requires_grad_(at_data))
+                loss = self.loss(output, target)
             share = 1.0 if self.loss.reduction == "sum" or len(group) == 1 else weight / sum(weights)
             total = loss * share
             if self.penalty:
@@ -353,11 +369,11 @@ class Trainer:
                 mean = rows if self.loss.reduction == "sum" else sum(self.penalty_rows(len(t)) for _, t in batches)
                 penalty = self.penalty.get("weight", 10) * self.penalty_sum(inputs, output, target)
                 total, loss = total + penalty / mean, loss + penalty.detach() / rows
-            total.backward()
+            self.scaler.scale(total).backward()
             total_loss += total.item()
             self.runs += 1
             if self.train_options.get("accumulate", 1) > 1:
-                norm = total_norm([p.grad for _, p in self.named if p.grad is not None])
+                norm = total_norm([p.grad for _, p in self.named if p.grad is not None]) / self.scaler.get_scale()
                 self.log.write("accumulate", step=step, micro=micro + 1, of=len(group), loss=loss.item(), grad_norm=norm)
         return total_loss
 
@@ -369,9 +385,11 @@ class Trainer:
         if self.penalty.get("at", "data") == "interpolate":
             recording, self.recorder.on = self.recorder.on, False
             x = self.interpolates(x, target.reshape(-1)).requires_grad_(True)
-            output = self.network(x)
+            with self.autocast():
+                output = self.network(x)
             self.recorder.on = recording
-        slope, = torch.autograd.grad(output.sum(), x, create_graph=True)
+        slope, = torch.autograd.grad(self.scaler.scale(output.float().sum()), x, create_graph=True)
+        slope = slope / self.scaler.get_scale()
         self.recorder.forget_gradients()  # retain_grad() keeps those of the inner differentiation, too
         return ((slope.flatten(1).norm(dim=1) - self.penalty.get("target", 1)) ** 2).sum()
 
@@ -394,32 +412,39 @@ class Trainer:
         self.optimizer.zero_grad()
         loss = self.accumulate(step, group)
         learning = [(n, p) for n, p in self.named if p.grad is not None]
+        scale, found_inf = self.scaler.get_scale(), False
+        if self.scaler.is_enabled():
+            found_inf = any(not torch.isfinite(p.grad).all() for _, p in learning)
+            self.scaler.unscale_(self.optimizer)
         norm = total_norm([p.grad for _, p in learning])
-        finite = math.isfinite(loss) and math.isfinite(norm)
-        skipped = not finite and self.train_options.get("nonfinite", "stop") != "continue"
-        measured = self.measure(step) if observed else []
-        clips = list(clip(self.config["clip"], learning)) if "clip" in self.config and not skipped else []
+        finite = found_inf or math.isfinite(loss) and math.isfinite(norm)
+        skipped = found_inf or not finite and self.train_options.get("nonfinite", "stop") != "continue"
+        measured = self.measure(step, scale) if observed else []
+        clips = list(clip(self.config["clip"], learning)) if "clip" in self.config and (found_inf or not skipped) else []
         clipped_norm = total_norm([p.grad for _, p in learning])
         before = [p.detach().clone() for _, p in self.named] if observed else []
         for options, rates in zip(self.optimizer.param_groups, self.group_rates):
             options["lr"] = rates[step - 1]
-        if not skipped:
-            self.optimizer.step()
-        for event in clips:
+        if found_inf or not skipped:
+            self.scaler.step(self.optimizer)
+        self.scaler.update()
+        for event in clips if not skipped else []:
             self.log.write("clip", step=step, **event)
         self.log.write("step", step=step, epoch=epoch + 1, loss=loss, lr=self.rates[step - 1], grad_norm=norm,
-                       clipped_norm=clipped_norm, scale=1.0, skipped=skipped, samples=sum(map(len, group)),
+                       clipped_norm=clipped_norm, scale=scale, skipped=skipped, samples=sum(map(len, group)),
                        seconds=time.perf_counter() - self.started)
+        if self.scaler.is_enabled():
+            self.log.write("scaler", step=step, scale=self.scaler.get_scale(), found_inf=found_inf, skipped=found_inf)
         for event, fields in measured:
             self.log.write(event, step=step, **fields)
         if observed and "updates" in self.instruments:
             self.log_updates(step, before)
         return finite or self.train_options.get("nonfinite", "stop") != "stop"
 
-    def measure(self, step: int) -> list[tuple[str, dict[str, Any]]]:
+    def measure(self, step: int, scale: float) -> list[tuple[str, dict[str, Any]]]:
         """Events of gradients before clipping; written after the step's own."""
         values = {"gradients": lambda: [p.grad for _, p in self.named], "activations": self.recorder.activations,
-                  "activation_gradients": self.recorder.gradients}
+                  "activation_gradients": lambda: self.recorder.gradients(scale)}
         events = [(name, table(value())) for name, value in values.items() if name in self.instruments]
         if "histograms" in self.instruments and (step == 1 or step % self.histogram_every == 0):
             learning = [(n, p.grad) for n, p in self.named if p.grad is not None]
@@ -442,7 +467,7 @@ class Trainer:
             return
         self.network.eval()
         self.recorder.start(False)
-        with torch.no_grad():
+        with torch.no_grad(), self.autocast():
             output = self.network(torch.from_numpy(self.data.validation_inputs))
             target = torch.from_numpy(self.data.validation_targets)
             fields = {"loss": self.loss(output, target).item()}

@@ -24,10 +24,13 @@ static void append_twin(Node *x)
         Node *from = x->in[k];
         in[k] = from->segment == x->segment && from->twin ? from->twin : from;
     }
-    x->graph->scope = x->scope;
     x->twin = graph_append(x->graph, x->op, x->shape, in);
+    x->twin->scope = x->scope;
+    x->twin->part = x->part;
+    x->twin->origin = x->origin;
     x->twin->attributes = x->attributes;
     x->twin->context = x->context;
+    x->twin->precision = x->precision;
     x->twin->segment = 0;
 }
 
@@ -38,7 +41,6 @@ Node *graph_readable(Node *x)
         return x;
     if (x->twin)
         return x->twin;
-    const char *scope = graph->scope;
     int segment = graph->segment, first = x->id, end = x->id + 1;
     graph->segment = 0;
     while (first && graph->node[first - 1]->segment == x->segment)
@@ -48,7 +50,6 @@ Node *graph_readable(Node *x)
     for (int i = first; i < end; i++)
         if (graph->node[i]->op->kind != OP_SOURCE)
             append_twin(graph->node[i]);
-    graph->scope = scope;
     graph->segment = segment;
     return x->twin;
 }

@@ -20,11 +20,45 @@ static bool *mark_leads(Graph *graph, int end, Node *const leaves[], int count)
     return leads;
 }
 
+/* dx, made by a derivative whose first new node was `first`, in the precision of what it is the gradient of. */
+static Node *settle(Node *dx, Precision precision, int first)
+{
+    Node *base = graph_base(dx);
+    if (precision == PRECISION_ANY || base->id < first || base->op->kind == OP_SOURCE)
+        return op_cast(dx, precision);
+    for (Node *view = dx; view != base; view = view->in[0])
+        view->precision = precision;
+    base->precision = precision;
+    return dx;
+}
+
+static Node *apply_rules(Node *y, Node *dy)
+{
+    for (const GradientHook *hook = y->hooks; hook; hook = hook->next)
+        dy = op_cast(hook->rule(y, dy, hook->context), y->precision);
+    return dy;
+}
+
+static Node *derive(Node *y, int input, Node *dy)
+{
+    Graph *graph = y->graph;
+    const bool is_inner = graph->is_inner;
+    Node *readable = graph_readable(y);
+    int first = graph->count;
+    graph->is_inner = true;
+    Node *dx = settle(y->op->derivative[input](readable, dy), y->in[input]->precision, first);
+    graph->is_inner = is_inner;
+    return dx;
+}
+
 void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *const leaves[], int leaf_count, Node *grad[])
 {
     Graph *graph = loss->graph;
-    const char *scope = graph->scope;
+    const char *scope = graph->scope, *part = graph->part;
+    const Node *origin = graph->origin;
+    const Precision autocast = graph->autocast;
     int end = loss->id + 1;
+    graph->autocast = PRECISION_FLOAT32;
     bool *leads = leaves ? mark_leads(graph, end, leaves, leaf_count) : mark_leads(graph, end, wrt, count);
     Node **d = ARENA_ARRAY(graph->arena, Node *, end); /* d[i] = dL / d node i */
     if (loss->shape.rank != 0 && shape_count(loss->shape) != 1)
@@ -36,19 +70,23 @@ void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *
         if (!d[i] || !leads[i])
             continue;
         graph->scope = y->scope;
-        for (const GradientHook *hook = y->hooks; hook; hook = hook->next)
-            d[i] = hook->rule(y, d[i], hook->context);
+        graph->part = y->part;
+        graph->origin = y;
+        d[i] = apply_rules(y, d[i]);
         for (int k = 0; k < y->op->inputs; k++) {
             int j = y->in[k]->id;
             if (!leads[j] || !y->op->derivative[k])
                 continue;
-            Node *dx = y->op->derivative[k](graph_readable(y), d[i]);
+            Node *dx = derive(y, k, d[i]);
             d[j] = d[j] ? op_add(d[j], dx) : dx;
         }
     }
     for (int i = 0; i < count; i++)
         grad[i] = wrt[i]->id < end ? d[wrt[i]->id] : NULL;
     graph->scope = scope;
+    graph->autocast = autocast;
+    graph->part = part;
+    graph->origin = origin;
 }
 
 /* Whether y's values depend on in[k] although no gradient passes there. */

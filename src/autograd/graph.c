@@ -15,6 +15,19 @@ Graph *graph_new(Arena *arena)
     return graph;
 }
 
+/* Sources are float32 unless who makes them says otherwise. */
+static Precision precision_of(const Graph *graph, const Node *y)
+{
+    if (y->op->kind == OP_VIEW)
+        return y->in[0]->precision;
+    if (graph->is_inner || !y->op->inputs)
+        return PRECISION_FLOAT32;
+    Precision precision = y->in[0]->precision;
+    for (int i = 1; i < y->op->inputs; i++)
+        precision = precision_promote(precision, y->in[i]->precision);
+    return precision;
+}
+
 Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[])
 {
     if (graph->count == graph->capacity) {
@@ -29,9 +42,12 @@ Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[])
     y->shape = shape;
     y->id = graph->count;
     y->scope = graph->scope;
+    y->part = graph->part;
+    y->origin = graph->origin;
     y->segment = graph->segment;
     for (int i = 0; in && i < op->inputs; i++)
         y->in[i] = in[i];
+    y->precision = precision_of(graph, y);
     graph->node[graph->count++] = y;
     return y;
 }
@@ -73,6 +89,7 @@ Node *graph_parameter(Graph *graph, Parameter *parameter)
 Node *graph_constant(Graph *graph, double value)
 {
     Node *y = graph_append(graph, &row_constant, SHAPE_SCALAR, NULL);
+    y->precision = PRECISION_ANY;
     y->attributes.k = value;
     return y;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "tensor/half.h"
 #include "tensor/parameter.h"
 #include "tensor/shape.h"
 #include "tensor/variant.h"
@@ -101,11 +102,15 @@ struct Node {
     Graph *graph;
     Node *in[OP_MAX_INPUTS];
     Shape shape;
+    Precision precision; /* of its numbers; half ones are rounded when they have been computed */
     Attributes attributes;
     int id;               /* position in the graph */
     const char *scope;    /* path of the layer that made it, NULL outside of any */
+    const char *part;     /* what made it beside a layer: "loss", "penalty", a hook; NULL for none */
+    const Node *origin;   /* the node whose derivative it is part of; NULL for a value of the forward pass */
     int segment;          /* the checkpointed segment that it belongs to, 0 for none */
     Node *twin;           /* its recomputation, where it has one */
+    Node *half;           /* of a source: its cast by autocast, made once */
     const char *name;     /* of a source */
     Parameter *parameter; /* of a parameter source */
     const double *values; /* of a constant tensor */
@@ -124,8 +129,12 @@ struct Graph {
     Arena *arena;
     Node **node;
     int count, capacity;
-    const char *scope;     /* given to new nodes */
+    const char *scope;     /* given to new nodes, */
+    const char *part;      /* as this is, */
+    const Node *origin;    /* and this */
     int segment, segments; /* given to new nodes; how many there have been */
+    Precision autocast;    /* half: products cast their inputs to it; see op_autocast */
+    bool is_inner;         /* new nodes are steps within one operator: float32, whatever they read */
     const char *error;     /* the first, with its scope */
     Assignment *assignment;
     int assignments, assignment_capacity;
@@ -142,12 +151,15 @@ Node *graph_tensor(Graph *graph, Shape shape, const double *values);
 
 /* The node whose numbers these are: x itself, or what it is a view of. */
 Node *graph_base(Node *x);
-/* Appends a node; for operator files. The inputs are in[0..op->inputs). */
+/* Appends a node; for operator files. The inputs are in[0..op->inputs). Its precision is what theirs promote to. */
 Node *graph_append(Graph *graph, const Op *op, Shape shape, Node *const in[]);
 /* Keeps the first error; returns NULL never: a scalar constant stands in, so that building goes on. */
 Node *graph_fail(Graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* grad[i] = dL/d wrt[i], NULL where no gradient reaches it. `loss` is a scalar; `seed` is dL/dloss, NULL for 1.
+/* A gradient has the precision of what it is of; each derivative is computed in float32 and rounded once, as by PyTorch's
+ * kernels.
+ *
+ * grad[i] = dL/d wrt[i], NULL where no gradient reaches it. `loss` is a scalar; `seed` is dL/dloss, NULL for 1.
  * wrt may hold any nodes. Nodes between are differentiated only where they lead to one of `leaves` (NULL: to one of wrt):
  * with parameters as leaves, a wrt that depends on no parameter has no gradient, as in PyTorch. */
 void graph_gradient(Node *loss, Node *seed, Node *const wrt[], int count, Node *const leaves[], int leaf_count, Node *grad[]);

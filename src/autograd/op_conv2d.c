@@ -432,7 +432,8 @@ Node *op_conv2d(Node *x, Node *weight, Node *bias, const Window *window)
     if (shape.dim[2] < 1 || shape.dim[3] < 1)
         return graph_fail(graph, "a kernel of %s is larger than images of %s", shape_text(graph->arena, w),
                           shape_text(graph->arena, in));
-    return append(&row_conv2d, shape, (Node *const[]){x, weight, bias ? bias : no_bias(weight)}, window);
+    bias = bias ? bias : no_bias(weight);
+    return append(&row_conv2d, shape, (Node *const[]){op_autocast(x), op_autocast(weight), op_autocast(bias)}, window);
 }
 
 Node *op_conv2d_input_gradient(Node *dy, Node *weight, const Window *window, Shape input)

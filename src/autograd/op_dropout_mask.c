@@ -47,6 +47,7 @@ const Op row_dropout_mask = {
 Node *op_dropout_mask(Graph *graph, Shape shape, double p, uint64_t identity)
 {
     Node *y = graph_append(graph, &row_dropout_mask, shape, NULL);
+    y->precision = PRECISION_ANY;
     y->attributes.k = p;
     y->attributes.identity = identity;
     return y;

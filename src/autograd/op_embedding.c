@@ -132,7 +132,9 @@ Node *op_embedding(Node *table, Node *tokens)
                           shape_text(graph->arena, table->shape));
     Shape shape = tokens->shape;
     shape.dim[shape.rank++] = table->shape.dim[1];
-    return graph_append(graph, &row_embedding, shape, (Node *const[]){table, tokens});
+    Node *y = graph_append(graph, &row_embedding, shape, (Node *const[]){table, tokens});
+    y->precision = table->precision;
+    return y;
 }
 
 Node *op_scatter_add(Node *rows, Node *tokens, int count)

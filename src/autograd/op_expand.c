@@ -279,7 +279,9 @@ Node *op_sum(Node *x)
 
 Node *op_mean(Node *x)
 {
-    return op_scale(op_sum(x), 1 / (double)shape_count(x->shape));
+    /* In float32: a sum may leave the range of float16 where its mean does not. */
+    Node *sum = op_sum(op_cast(x, PRECISION_FLOAT32));
+    return op_cast(op_scale(sum, 1 / (double)shape_count(x->shape)), x->precision);
 }
 
 Node *op_sum_last(Node *x)

@@ -50,7 +50,8 @@ static void gru_backward(const real *dh, const real *kept, const real *before, r
 Kernel KERNEL(run_gru);
 void KERNEL(run_gru)(const Node *node, void *out, const void *const in[], const Part *part)
 {
-    walk_forward(recurrent_sizes(node->in[0], node->in[1], GATES, KEPT), in[0], in[1], out, part, gru_forward);
+    walk_forward(recurrent_sizes(node->in[0], node->in[1], GATES, KEPT), in[0], in[1], out, part, node->in[0]->precision,
+                 gru_forward);
 }
 
 Kernel KERNEL(run_gru_delta);

@@ -54,7 +54,8 @@ static void lstm_backward(const real *dh, const real *kept, const real *before, 
 Kernel KERNEL(run_lstm);
 void KERNEL(run_lstm)(const Node *node, void *out, const void *const in[], const Part *part)
 {
-    walk_forward(recurrent_sizes(node->in[0], node->in[1], GATES, KEPT), in[0], in[1], out, part, lstm_forward);
+    walk_forward(recurrent_sizes(node->in[0], node->in[1], GATES, KEPT), in[0], in[1], out, part, node->in[0]->precision,
+                 lstm_forward);
 }
 
 Kernel KERNEL(run_lstm_delta);

@@ -222,6 +222,8 @@ const Op row_linear = {
 Node *op_matmul(Node *a, Node *b, bool transpose_a, bool transpose_b)
 {
     Graph *graph = a->graph;
+    a = op_autocast(a);
+    b = op_autocast(b);
     int rank = a->shape.rank;
     bool matrices = b->shape.rank == rank && (rank == 2 || (rank == 3 && a->shape.dim[0] == b->shape.dim[0]));
     int inner_a = matrices ? a->shape.dim[transpose_a ? rank - 2 : rank - 1] : 0;
@@ -247,8 +249,8 @@ Node *op_linear(Node *x, Node *weight, Node *bias)
     Shape shape = x->shape;
     shape.dim[shape.rank - 1] = weight->shape.dim[0];
     if (!bias)
-        return op_reshape(op_matmul(as_matrix(x), weight, false, true), shape);
-    return graph_append(graph, &row_linear, shape, (Node *const[]){x, weight, bias});
+        return op_reshape(op_matmul(as_matrix(op_autocast(x)), op_autocast(weight), false, true), shape);
+    return graph_append(graph, &row_linear, shape, (Node *const[]){op_autocast(x), op_autocast(weight), op_autocast(bias)});
 }
 
 #endif

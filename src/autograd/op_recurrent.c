@@ -77,6 +77,7 @@ static Node *states_new(Node *walk, Node *x, Node *weight, Shape shape, int star
 {
     Node *y = graph_append(x->graph, &row_recurrent_states, shape, (Node *const[]){walk, x, weight});
     y->attributes.start = start;
+    y->precision = x->precision;
     return y;
 }
 
@@ -93,6 +94,7 @@ static Node *walk_new(const RecurrentCell *cell, Node *x, Node *weight, double k
     Node *walk = graph_append(x->graph, cell->walk, SHAPE(x->shape.dim[1], x->shape.dim[0], cell->kept * hidden),
                               (Node *const[]){x, weight});
     walk->attributes.k = k;
+    walk->precision = PRECISION_FLOAT32; /* it rounds what it keeps itself */
     return walk;
 }
 
@@ -104,6 +106,8 @@ Node *recurrent_new(const RecurrentCell *cell, Node *x, Node *weight, bool last,
     if (!fits || hidden * cell->gates != x->shape.dim[2] || (columns != hidden && (columns != hidden + 1 || cell != &cell_gru)))
         return graph_fail(graph, "%s of gates %s does not take a weight of %s", cell->walk->name,
                           shape_text(graph->arena, x->shape), shape_text(graph->arena, weight->shape));
+    x = op_autocast(x);
+    weight = op_autocast(weight);
     Shape shape = last ? SHAPE(x->shape.dim[0], hidden) : SHAPE(x->shape.dim[0], x->shape.dim[1], hidden);
     return states_new(walk_new(cell, x, weight, k), x, weight, shape, 0);
 }

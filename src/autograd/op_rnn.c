@@ -51,9 +51,9 @@ void KERNEL(run_rnn)(const Node *node, void *out, const void *const in[], const 
 {
     const RecurrentSizes s = recurrent_sizes(node->in[0], node->in[1], GATES, KEPT);
     if (node->attributes.k > 0)
-        walk_forward(s, in[0], in[1], out, part, relu_forward);
+        walk_forward(s, in[0], in[1], out, part, node->in[0]->precision, relu_forward);
     else
-        walk_forward(s, in[0], in[1], out, part, tanh_forward);
+        walk_forward(s, in[0], in[1], out, part, node->in[0]->precision, tanh_forward);
 }
 
 Kernel KERNEL(run_rnn_delta);

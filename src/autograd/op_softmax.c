@@ -61,7 +61,11 @@ void KERNEL(run_log_softmax)(const Node *node, void *out, const void *const in[]
     for (size_t row = part->first; row < part->first + part->count; row++) {
         const real *x = (const real *)in[0] + row * n;
         real *y = (real *)out + row * n;
-        const real top = largest(x, n), logarithm = (real)log(exp_shifted(x, y, n, top));
+        const real top = largest(x, n);
+        real sum = (real)exp_shifted(x, y, n, top), logarithm;
+        half_round_reals(&sum, 1, node->precision); /* PyTorch's kernel keeps both in the type of x */
+        logarithm = (real)log((double)sum);
+        half_round_reals(&logarithm, 1, node->precision);
         for (size_t i = 0; i < n; i++)
             y[i] = x[i] - top - logarithm;
     }

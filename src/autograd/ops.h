@@ -40,6 +40,12 @@ Shape shape_broadcast(Graph *graph, Shape a, Shape b);
 /* sqrt(x) with derivative 0 at 0, as PyTorch has it of norms; NaN passes. */
 Node *op_root(Node *x);
 
+/* x in another number type; x itself where it has that type, or where `precision` is ANY. */
+Node *op_cast(Node *x, Precision precision);
+/* What a product reads under autocast: x in graph->autocast where that is half, x itself otherwise, and within derivatives. A
+ * source is cast once, as PyTorch's cache of casts has it, so that its gradients add up in half precision. */
+Node *op_autocast(Node *x);
+
 /* The same numbers: equal counts. */
 Node *op_reshape(Node *x, Shape shape);
 /* The same tensor as a node of its own, whose gradient is not that of other uses of x. */

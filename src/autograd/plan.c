@@ -16,6 +16,7 @@ typedef struct Compiler {
     Graph *graph;
     Arena *scratch, *arena;
     Plan *plan;
+    bool is_apart; /* every node is a step by itself */
     bool *needed, *is_root;
     int *step_of;     /* the step that computes it, -1 for none */
     int *member_of;   /* its place in its chain */
@@ -41,13 +42,13 @@ static void mark_needed(Compiler *c, Node *const roots[], int count)
         c->needed[roots[i]->id] = true;
         c->is_root[graph_base(roots[i])->id] = true;
     }
-    for (int i = 0; i < graph->assignments; i++) {
+    for (int i = 0; i < graph->assignments && !c->is_apart; i++) {
         c->needed[graph->assignment[i].value->id] = true;
         c->is_root[graph_base(graph->assignment[i].value)->id] = true;
     }
     for (int i = graph->count - 1; i >= 0; i--) {
         Node *y = graph->node[i];
-        if (y->taps) {
+        if (y->taps && !c->is_apart) {
             c->needed[i] = true;
             int base = graph_base(y)->id;
             for (const Tap *tap = y->taps; tap; tap = tap->next) {
@@ -73,14 +74,20 @@ static Step *add_step(Compiler *c, StepKind kind)
     return step;
 }
 
-static void add_tap_step(Compiler *c, const Node *node)
+/* A pass over a value that has been computed, block by block. */
+static Step *add_pass(Compiler *c, StepKind kind, const Node *node)
 {
-    Step *step = add_step(c, STEP_TAP);
+    Step *step = add_step(c, kind);
     step->node = node;
-    step->taps = c->taps[node->id];
     step->elements = shape_count(node->shape);
     step->units = (step->elements + PLAN_BLOCK - 1) / PLAN_BLOCK;
     step->flops = (double)step->elements;
+    return step;
+}
+
+static void add_tap_step(Compiler *c, const Node *node)
+{
+    add_pass(c, STEP_TAP, node)->taps = c->taps[node->id];
 }
 
 static void note_read(Compiler *c, const Node *y, int step, int member)
@@ -98,7 +105,7 @@ static void note_read(Compiler *c, const Node *y, int step, int member)
 /* A map joins the chain before it when it has as many elements and reads no member's value out of step. */
 static bool joins(const Compiler *c, const Step *chain, const Node *y)
 {
-    if (!chain || chain->members == MEMBER_LIMIT || chain->elements != shape_count(y->shape))
+    if (!chain || c->is_apart || chain->members == MEMBER_LIMIT || chain->elements != shape_count(y->shape))
         return false;
     for (int k = 0; y->op->whole_input && k < y->op->inputs; k++)
         if (c->step_of[graph_base(y->in[k])->id] == c->plan->steps - 1)
@@ -118,15 +125,16 @@ static void make_steps(Compiler *c)
         if (!c->needed[i] || y->op->kind == OP_SOURCE || y->op->kind == OP_VIEW)
             continue;
         Kernel *kernel = y->op->kernel[c->plan->variant];
+        RoundValues *round = rounding_of(y, c->plan->variant);
         if (y->op->kind == OP_MAP) {
             if (!joins(c, chain, y)) {
                 chain = add_step(c, STEP_CHAIN);
                 chain->elements = shape_count(y->shape);
                 chain->units = (chain->elements + PLAN_BLOCK - 1) / PLAN_BLOCK;
-                chain->member = ARENA_ARRAY(c->scratch, Member, MEMBER_LIMIT);
+                chain->member = ARENA_ARRAY(c->scratch, Member, c->is_apart ? 1 : MEMBER_LIMIT);
             }
             c->member_of[i] = chain->members;
-            chain->member[chain->members++] = (Member){.node = y, .kernel = kernel, .taps = c->taps[i]};
+            chain->member[chain->members++] = (Member){.node = y, .kernel = kernel, .round = round, .taps = c->taps[i]};
             chain->flops += flops_of(y);
         } else {
             Step *step = add_step(c, STEP_KERNEL);
@@ -138,6 +146,8 @@ static void make_steps(Compiler *c)
         }
         c->step_of[i] = c->plan->steps - 1;
         note_read(c, y, c->plan->steps - 1, c->member_of[i]);
+        if (y->op->kind != OP_MAP && round)
+            add_pass(c, STEP_ROUND, y)->round = round;
         if (y->op->kind != OP_MAP && c->taps[i])
             add_tap_step(c, y);
     }
@@ -162,8 +172,8 @@ static int buffer_to_take_over(Compiler *c, const Node *y, int step, int member)
 static void give_buffer(Compiler *c, const Node *y, int step, int taken)
 {
     int end = c->is_root[y->id] ? c->plan->steps : c->last_step[y->id] > step ? c->last_step[y->id] : step;
-    int tap_step = c->taps[y->id] && y->op->kind != OP_MAP ? step + 1 : step;
-    end = end > tap_step ? end : tap_step;
+    int passes = y->op->kind == OP_MAP ? 0 : (c->taps[y->id] != NULL) + (rounding_of(y, c->plan->variant) != NULL);
+    end = end > step + passes ? end : step + passes;
     if (!taken) {
         c->buffer[c->buffers++] = (Buffer){.bytes = bytes_of(c, y), .first = step, .last = end};
         taken = c->buffers;
@@ -187,7 +197,7 @@ static void place_chain(Compiler *c, int index)
             member->in_slot[k] = place->kind == PLACE_SLOT ? place->slot : NO_SLOT;
         }
         member->out_slot = NO_SLOT;
-        bool stays = !c->is_root[y->id] && c->last_step[y->id] <= index;
+        bool stays = !c->is_apart && !c->is_root[y->id] && c->last_step[y->id] <= index;
         for (int s = 0; stays && s < CHAIN_SLOTS && member->out_slot == NO_SLOT; s++)
             if (free_after[s] <= m)
                 member->out_slot = s;
@@ -196,7 +206,7 @@ static void place_chain(Compiler *c, int index)
             free_after[member->out_slot] = is_read ? c->last_member[y->id] : m;
             c->plan->place[y->id] = (Place){.kind = PLACE_SLOT, .slot = member->out_slot};
         } else {
-            give_buffer(c, y, index, buffer_to_take_over(c, y, index, m));
+            give_buffer(c, y, index, c->is_apart ? 0 : buffer_to_take_over(c, y, index, m));
         }
     }
 }
@@ -249,7 +259,7 @@ static void total_steps(Plan *plan)
     plan->is_divided = plan->flops >= DIVIDE_PLAN;
 }
 
-Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant, Arena *arena, Error *err)
+static Plan *compile(Graph *graph, Node *const roots[], int count, Variant variant, bool apart, Arena *arena, Error *err)
 {
     if (graph->error) {
         error_add(err, "%s", graph->error);
@@ -259,12 +269,13 @@ Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant
     int n = graph->count;
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.graph = graph, .variant = variant, .place = ARENA_ARRAY(arena, Place, n)};
-    plan->step = ARENA_ARRAY(arena, Step, 2 * n);
+    plan->step = ARENA_ARRAY(arena, Step, 3 * n);
     Compiler c = {
         .graph = graph,
         .scratch = scratch,
         .arena = arena,
         .plan = plan,
+        .is_apart = apart,
         .needed = ARENA_ARRAY(scratch, bool, n),
         .is_root = ARENA_ARRAY(scratch, bool, n),
         .step_of = ARENA_ARRAY(scratch, int, n),
@@ -285,6 +296,21 @@ Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant
     total_steps(plan);
     arena_free(scratch);
     return plan;
+}
+
+Plan *plan_compile(Graph *graph, Node *const roots[], int count, Variant variant, Arena *arena, Error *err)
+{
+    return compile(graph, roots, count, variant, false, arena, err);
+}
+
+Plan *plan_compile_apart(Graph *graph, Node *const roots[], int count, Variant variant, Arena *arena, Error *err)
+{
+    return compile(graph, roots, count, variant, true, arena, err);
+}
+
+const Graph *plan_graph(const Plan *plan)
+{
+    return plan->graph;
 }
 
 size_t plan_bytes(const Plan *plan)

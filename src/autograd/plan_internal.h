@@ -14,25 +14,27 @@ typedef struct Place {
     int slot;      /* of a value that lives only within its chain, block by block */
 } Place;
 
-typedef enum StepKind { STEP_KERNEL, STEP_CHAIN, STEP_TAP } StepKind;
+typedef enum StepKind { STEP_KERNEL, STEP_CHAIN, STEP_ROUND, STEP_TAP } StepKind;
 
 typedef struct Member {
     const Node *node;
     Kernel *kernel;
     int out_slot;
     int in_slot[OP_MAX_INPUTS];
+    RoundValues *round; /* NULL: nothing is rounded */
     const Tap *taps;
 } Member;
 
 typedef struct Step {
     StepKind kind;
-    const Node *node; /* KERNEL, TAP */
+    const Node *node; /* KERNEL, ROUND, TAP */
     Kernel *kernel;
-    const Tap *taps; /* TAP */
-    Member *member;  /* CHAIN */
+    RoundValues *round; /* ROUND */
+    const Tap *taps;    /* TAP */
+    Member *member;     /* CHAIN */
     int members;
-    size_t elements; /* CHAIN, TAP */
-    size_t units;    /* blocks of CHAIN and TAP */
+    size_t elements; /* CHAIN, ROUND, TAP */
+    size_t units;    /* blocks of CHAIN, ROUND and TAP */
     double flops;
     bool is_divided; /* worth more than one thread */
 } Step;
@@ -48,6 +50,9 @@ struct Plan {
     bool is_divided;
     double flops;
 };
+
+/* What brings a value into its half precision when its kernel has run; NULL: nothing does. */
+RoundValues *rounding_of(const Node *y, Variant variant);
 
 struct Workspace {
     const Plan *plan;

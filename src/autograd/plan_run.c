@@ -102,18 +102,25 @@ static void run_chain(const Step *step, const Workspace *w, char *slots, size_t 
             void *out = member->out_slot != NO_SLOT ? slots + (size_t)member->out_slot * SLOT_BYTES
                                                     : (char *)w->at[y->id] + part.first * size;
             member->kernel(y, out, in, &part);
+            if (member->round)
+                member->round(out, part.count);
             if (member->taps)
                 see(member->taps, out, part.first, part.count);
         }
     }
 }
 
-static void run_taps(const Step *step, const Workspace *w, size_t first, size_t last)
+/* Blocks [first, last) of a value that has been computed: they are rounded, or seen. */
+static void run_pass(const Step *step, const Workspace *w, size_t first, size_t last)
 {
     const size_t size = variant_size(w->plan->variant);
     for (size_t block = first; block < last; block++) {
-        size_t at = block * PLAN_BLOCK, left = step->elements - at;
-        see(step->taps, (const char *)w->at[step->node->id] + at * size, at, left < PLAN_BLOCK ? left : PLAN_BLOCK);
+        size_t at = block * PLAN_BLOCK, left = step->elements - at, count = left < PLAN_BLOCK ? left : PLAN_BLOCK;
+        char *values = (char *)w->at[step->node->id] + at * size;
+        if (step->round)
+            step->round(values, count);
+        else
+            see(step->taps, values, at, count);
     }
 }
 
@@ -123,8 +130,8 @@ static void run_step(const Step *step, const Workspace *w, char *scratch, size_t
         return;
     if (step->kind == STEP_CHAIN) {
         run_chain(step, w, scratch, first, last);
-    } else if (step->kind == STEP_TAP) {
-        run_taps(step, w, first, last);
+    } else if (step->kind != STEP_KERNEL) {
+        run_pass(step, w, first, last);
     } else {
         const Node *y = step->node;
         const void *in[OP_MAX_INPUTS];
@@ -192,6 +199,17 @@ void plan_run(const Plan *plan, Workspace *workspace, Threads *threads)
     assign(plan, workspace);
 }
 
+const Node *plan_step_node(const Plan *plan, int step)
+{
+    const Step *s = &plan->step[step];
+    return s->kind == STEP_CHAIN ? s->member[0].node : s->node;
+}
+
+void plan_run_step(const Plan *plan, Workspace *workspace, int step)
+{
+    run_step(&plan->step[step], workspace, workspace->scratch[0], 0, plan->step[step].units);
+}
+
 void plan_run_timed(const Plan *plan, Workspace *workspace, double seconds[])
 {
     for (int s = 0; s < plan->steps; s++) {
@@ -211,6 +229,8 @@ const char *plan_step_name(const Plan *plan, int step, Arena *arena)
         return s->node->op->name;
     if (s->kind == STEP_TAP)
         return "watch";
+    if (s->kind == STEP_ROUND)
+        return "round";
     Text text = text_new(arena);
     for (int m = 0; m < s->members; m++)
         text_printf(&text, m ? " %s" : "%s", s->member[m].node->op->name);

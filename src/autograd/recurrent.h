@@ -57,7 +57,7 @@ typedef void CellBackward(const real *dh, const real *kept, const real *before, 
                           size_t hidden);
 
 static inline __attribute__((always_inline)) void walk_forward(RecurrentSizes s, const real *x, const real *weight, real *out,
-                                                               const Part *part, CellForward *cell)
+                                                               const Part *part, Precision precision, CellForward *cell)
 {
     const size_t padded = product_padded(s.width);
     real *packed = part->scratch, *product = packed + s.hidden * padded, *zeros = product + CHUNK * padded,
@@ -72,9 +72,11 @@ static inline __attribute__((always_inline)) void walk_forward(RecurrentSizes s,
             const real *before = t ? out + ((t - 1) * s.batch + first) * s.kept : zeros;
             const size_t stride = t ? s.kept : 0;
             product_rows(before + s.kept - s.hidden, rows, stride, packed, s.hidden, s.width, product, padded);
+            half_round_reals(product, rows * padded, precision);
             for (size_t r = 0; r < rows; r++)
                 cell(x + ((first + r) * s.steps + t) * s.width, product + r * padded, bias, before + r * stride,
                      out + (t * s.batch + first + r) * s.kept, s.hidden);
+            half_round_reals(out + (t * s.batch + first) * s.kept, rows * s.kept, precision);
         }
     }
 }
@@ -86,6 +88,7 @@ static inline __attribute__((always_inline)) void walk_backward(RecurrentSizes s
     const bool last_alone = node->in[0]->shape.rank == 2;
     const real *dy = in[0], *kept = in[1], *weight = in[3];
     const size_t padded = product_padded(s.hidden);
+    const Precision precision = node->precision;
     real *packed = part->scratch, *inner = packed + s.width * padded, *dh = inner + CHUNK * s.width,
          *carried = dh + CHUNK * padded, *zeros = carried + CHUNK * s.hidden;
     product_pack(weight, s.width, s.hidden, s.columns, 1, packed);
@@ -104,8 +107,12 @@ static inline __attribute__((always_inline)) void walk_backward(RecurrentSizes s
                 cell(dh + r * padded, now + r * s.kept, before + (t ? r * s.kept : 0), carried + r * s.hidden,
                      out + ((first + r) * s.steps + t) * s.width, inner + r * s.width, s.hidden);
             }
-            if (t)
+            half_round_reals(inner, rows * s.width, precision);
+            half_round_reals(carried, rows * s.hidden, precision);
+            if (t) {
                 product_rows(inner, rows, s.width, packed, s.width, s.hidden, dh, padded);
+                half_round_reals(dh, rows * padded, precision);
+            }
         }
     }
 }

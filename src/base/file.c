@@ -17,8 +17,7 @@
 
 enum { READ_BLOCK = 1 << 16, OPEN_FOLDERS = 16, TRIES = 100, PATH_LIMIT = 4096 };
 
-/* The reason in the words of a message; `absent` is what does not exist. */
-static const char *reason(int error, const char *absent)
+const char *file_reason(int error, const char *absent)
 {
     switch (error) {
     case ENOENT:
@@ -87,7 +86,7 @@ bool file_read(Arena *arena, const char *path, Bytes *bytes, Error *err)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
-        return error_add(err, "cannot read %s: %s", path, reason(errno, "no such file"));
+        return error_add(err, "cannot read %s: %s", path, file_reason(errno, "no such file"));
     Arena *scope = arena_new(arena);
     arena_defer(scope, close_descriptor, (void *)(intptr_t)descriptor);
     struct stat status;
@@ -267,21 +266,31 @@ static bool write_in_place(const char *path, const void *bytes, size_t count)
     return close(descriptor) == 0 && written;
 }
 
-/* The name itself must survive a power failure too; best effort, since some file systems cannot. */
-static void sync_folder_of(const char *path)
+bool file_sync_folder(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return errno == EACCES;                                                  /* a folder may be written to, but not read */
+    bool synced = fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP; /* of a file system that cannot */
+    int cause = errno;
+    close(descriptor);
+    errno = cause;
+    return synced;
+}
+
+/* The name itself must survive a power failure too. */
+static bool sync_folder_of(const char *path)
 {
     char folder[PATH_LIMIT];
     const char *last = strrchr(path, '/');
     size_t length = last ? (size_t)(last - path) + 1 : 0;
-    if (length >= sizeof folder)
-        return;
+    if (length >= sizeof folder) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
     memcpy(folder, length ? path : "./", length ? length : 2);
     folder[length ? length : 2] = 0;
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0)
-        return;
-    fsync(descriptor);
-    close(descriptor);
+    return file_sync_folder(folder);
 }
 
 static bool write_and_rename(const char *path, const void *bytes, size_t count)
@@ -296,10 +305,8 @@ static bool write_and_rename(const char *path, const void *bytes, size_t count)
         written = false;
         cause = errno;
     }
-    if (written && rename(name, path) == 0) {
-        sync_folder_of(path);
-        return true;
-    }
+    if (written && rename(name, path) == 0)
+        return sync_folder_of(path);
     cause = written ? errno : cause;
     unlink(name);
     errno = cause;
@@ -322,8 +329,13 @@ bool file_write(const char *path, const void *bytes, size_t count, Error *err)
         written = write_and_rename(exists && realpath(path, target) ? target : path, bytes, count);
     }
     if (!written)
-        return error_add(err, "cannot write %s: %s", path, reason(errno, "no such folder"));
+        return error_add(err, "cannot write %s: %s", path, file_reason(errno, "no such folder"));
     return true;
+}
+
+uint32_t file_checksum(Bytes bytes)
+{
+    return (uint32_t)crc32_z(0, bytes.at, bytes.count);
 }
 
 bool file_exists(const char *path)
@@ -349,9 +361,10 @@ bool file_make_folder(const char *path, Error *err)
             continue;
         memcpy(part, path, end);
         part[end] = 0;
-        if (mkdir(part, 0777) != 0 && !file_is_folder(part))
+        int cause = mkdir(part, 0777) == 0 ? 0 : errno;
+        if (cause && !file_is_folder(part))
             return error_add(err, "cannot make the folder %s: %s", part,
-                             errno == EEXIST ? "a file of that name is in the way" : reason(errno, "no such folder"));
+                             cause == EEXIST ? "a file of that name is in the way" : file_reason(cause, "no such folder"));
     }
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -19,6 +20,14 @@ bool file_read(Arena *arena, const char *path, Bytes *bytes, Error *err);
 bool file_read_gzip(Arena *arena, const char *path, size_t limit, Bytes *bytes, Error *err);
 /* Writes to a temporary name in the same folder, fsyncs, renames. Nothing is left behind on failure. */
 bool file_write(const char *path, const void *bytes, size_t count, Error *err);
+
+/* Makes what was created, renamed or removed in the folder survive a power failure. False with errno; a file system that cannot
+ * do so is no failure. */
+bool file_sync_folder(const char *path);
+/* CRC-32 as in gzip. */
+uint32_t file_checksum(Bytes bytes);
+/* The reason of a failure (an errno) in the words of a message; `absent` is what does not exist: "no such file". */
+const char *file_reason(int error, const char *absent);
 
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);

@@ -261,6 +261,9 @@ static bool check_config(Command *cmd, const Args *args, const char *path, Gradc
     const GradcheckOptions wanted = options_of(args, true);
     GradcheckRow *rows = ARENA_ARRAY(cmd->arena, GradcheckRow, problem.leaves * wanted.orders);
     command_note(cmd, "%s: %s of %d samples, in double", config->name, loss_name(config->loss), batch.size);
+    if (precision_is_half(config->precision.type))
+        command_note(cmd, "the config trains in %s; roundings have no derivative, and none is made here",
+                     precision_name(config->precision.type));
     if (!gradcheck_run(&problem, &wanted, rows, cmd->arena, cmd->err))
         return false;
     for (int i = 0; i < problem.leaves; i++)

@@ -9,8 +9,8 @@
 
 typedef struct Args {
     const char *subject;
-    int64_t batch;
-    bool values;
+    int64_t batch, step;
+    bool values, precision;
     StringList sets;
 } Args;
 
@@ -22,6 +22,10 @@ static const Option options[] = {
     {"batch", 'b', OPT_INTEGER, offsetof(Args, batch), .value = "N", .standard = "1", .low = 1, .high = 1 << 24,
      .help = "samples that a model alone is computed for"},
     {"values", 0, OPT_FLAG, offsetof(Args, values), .help = "every gradient number by number, not only those of up to 64"},
+    {"precision", 'p', OPT_FLAG, offsetof(Args, precision),
+     .help = "of a run: what float16, bfloat16 and fp8 would lose of its gradients, and the loss scale that loses least"},
+    {"step", 0, OPT_INTEGER, offsetof(Args, step), .value = "N", .low = 1, .high = INT64_C(1) << 53,
+     .help = "with --precision: of this step alone (default: all that have a histogram)"},
     OPTIONS_END,
 };
 
@@ -156,9 +160,24 @@ static bool load(Command *cmd, const Args *args, Subject *subject)
     return error_add(cmd->err, "%s is a folder without log.jsonl, so it is no run", args->subject);
 }
 
+/* --precision reads the log and nothing else. */
+static bool check_precision(const Args *args, Error *err)
+{
+    if (!args->precision)
+        return args->step == 0 || error_add(err, "--step goes with --precision");
+    if (args->sets.count || args->values)
+        return error_add(err, "--precision reads the log of a run: --set and --values have no meaning there");
+    return file_is_folder(args->subject) ||
+           error_add(err, "--precision reads the log of a run, but %s is no folder", args->subject);
+}
+
 static int inspect(Command *cmd, const void *parsed)
 {
     const Args *args = parsed;
+    if (!check_precision(args, cmd->err))
+        return EXIT_FAILED;
+    if (args->precision)
+        return inspect_precision(cmd, args->subject, args->step);
     if (!file_is_folder(args->subject) && is_tensor_file(args->subject))
         return inspect_tensors(cmd, args->subject);
     Subject subject = {.path = args->subject, .wants_values = args->values};

@@ -13,6 +13,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "render/plot.h"
+#include "train/mixed_precision.h"
 
 typedef struct Args {
     const char *what;
@@ -41,6 +42,11 @@ static bool instrument_item(int index, Item *item)
         return false;
     item->name = monitor_instrument_row(index, &item->help, &item->cost);
     return true;
+}
+
+static bool precision_item(int index, Item *item)
+{
+    return mixed_precision_row(index, &item->name, &item->help);
 }
 
 static bool init_item(int index, Item *item)
@@ -78,6 +84,7 @@ static const List lists[] = {
     {"losses", "what is minimised", loss_item},
     {"optimizers", "how weights are updated", optimizer_item},
     {"schedules", "how the learning rate moves", schedule_item},
+    {"precisions", "number types of products", precision_item},
     {"inits", "how weights start", init_item},
     {"data", "sources of samples", data_item},
     {"instruments", "what is measured while training, and what it costs", instrument_item},

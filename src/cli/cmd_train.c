@@ -1,29 +1,33 @@
-/* cli/cmd_train.c: a config to a run folder. */
+/* cli/cmd_train.c: a config to a run folder; or a run folder on to its end. */
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/figures.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
 #include "monitor/monitor.h"
-#include "monitor/run_line.h"
+#include "monitor/run_reader.h"
 #include "render/plot.h"
 #include "render/terminal_flow.h"
 #include "train/trainer.h"
 
 typedef struct Args {
-    const char *config, *out;
+    const char *config, *out, *resume;
     StringList sets;
 } Args;
 
 static const Option options[] = {
-    {"CONFIG", 0, OPT_ARGUMENT, offsetof(Args, config), .help = "what to train, and how (JSON)"},
+    {"CONFIG", 0, OPT_OPTIONAL, offsetof(Args, config),
+     .help = "what to train, and how (JSON); of a run that is resumed by default its own"},
     {"set", 's', OPT_LIST, offsetof(Args, sets), .value = "KEY=VALUE",
      .help = "sets a key of the config: optimizer.lr=0.1; may be repeated"},
     {"out", 'o', OPT_STRING, offsetof(Args, out), .value = "DIR",
      .help = "the run folder, which must not exist (default runs/NAME-001, ...)"},
+    {"resume", 'r', OPT_STRING, offsetof(Args, resume), .value = "DIR",
+     .help = "goes on with the run in DIR, from its last checkpoint"},
     OPTIONS_END,
 };
 
@@ -35,14 +39,50 @@ typedef struct Run {
     Progress *progress;
     const char *folder;
     TrainStatus status;
+    int64_t steps;
     double seconds;
     PlotResult plots;
 } Run;
 
+static const char *without_last_slash(Arena *arena, const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return arena_strndup(arena, path, length);
+}
+
+/* The path of the config, or NULL with an error. */
+static const char *choose_config(Command *cmd, const Args *args)
+{
+    if (!args->resume && !args->config) {
+        error_add(cmd->err, "gradtool train needs CONFIG: what to train, and how (JSON)");
+        error_hint(cmd->err, "gradtool train --help");
+        return NULL;
+    }
+    if (!args->resume)
+        return args->config;
+    const char *own = path_join(cmd->arena, args->resume, "config.json");
+    if (args->out) {
+        error_add(cmd->err, "--out and --resume each name a run folder; a run that is resumed stays where it is");
+    } else if (!file_is_folder(args->resume)) {
+        error_add(cmd->err, "cannot resume %s: no such folder", args->resume);
+    } else if (!file_exists(own)) {
+        error_add(cmd->err, "cannot resume %s: it has no config.json", args->resume);
+        error_hint(cmd->err, "it is no run, or one that was killed before its first step; train again, with another --out");
+    } else {
+        return args->config ? args->config : own;
+    }
+    return NULL;
+}
+
 static bool build(Command *cmd, const Args *args, Run *run)
 {
     Threads *threads;
-    run->config = config_read(cmd->arena, args->config, args->sets.at, args->sets.count, cmd->err);
+    const char *config = choose_config(cmd, args);
+    if (!config)
+        return false;
+    run->config = config_read(cmd->arena, config, args->sets.at, args->sets.count, cmd->err);
     run->monitor = run->config ? monitor_new(cmd->arena, run->config, cmd->err) : NULL;
     if (!run->monitor || !command_threads(cmd, &threads))
         return false;
@@ -53,6 +93,70 @@ static bool build(Command *cmd, const Args *args, Run *run)
     MonitorListener listener = progress_listener(run->progress);
     monitor_listen(run->monitor, &listener);
     return true;
+}
+
+/* What the log tells of the steps that were made before. */
+static void count_earlier(Command *cmd, Run *run, const Resumption *resumption)
+{
+    Error *failure = error_new(cmd->arena);
+    Arena *scratch = arena_new(cmd->arena);
+    RunReader *reader = run_reader_open(scratch, run->folder, failure);
+    RunEvent event = {.kind = RUN_EVENT_OTHER};
+    while (reader && run_reader_next(reader, &event, failure) && event.kind != RUN_EVENT_NONE) {
+        if (event.kind == RUN_EVENT_STEP) {
+            RunStep step = run_event_step(&event);
+            const StepReport last = {.step = step.step, .loss = step.loss, .seconds = step.seconds};
+            progress_add_earlier(run->progress, &last, NULL, NULL);
+        } else if (event.kind == RUN_EVENT_EVAL) {
+            double accuracy = run_event_number(&event, "accuracy");
+            const EvalReport evaluation = {.step = event.step,
+                                           .loss = run_event_number(&event, "loss"),
+                                           .has_accuracy = !run_is_missing(accuracy),
+                                           .accuracy = accuracy};
+            progress_add_earlier(run->progress, NULL, &evaluation, NULL);
+        } else if (event.kind == RUN_EVENT_CHECKPOINT) {
+            progress_add_earlier(run->progress, NULL, NULL, &event.step);
+        }
+    }
+    if (resumption->path)
+        progress_add_earlier(run->progress, NULL, NULL, &resumption->step);
+    arena_free(scratch);
+}
+
+/* The folder of a new run, or the one that is gone on with; NULL with an error. */
+static const char *open_folder(Command *cmd, const Args *args, Run *run, Resumption *resumption)
+{
+    if (!args->resume)
+        return monitor_open(run->monitor, args->out, cmd->err);
+    const char *folder = without_last_slash(cmd->arena, args->resume);
+    if (!monitor_resume(run->monitor, folder, run->trainer, resumption, cmd->err))
+        return NULL;
+    for (int i = 0; i < resumption->notes; i++)
+        command_note(cmd, "note: passed over: %s", resumption->note[i]);
+    if (resumption->is_finished)
+        command_note(cmd, "%s is finished: its %lld steps are done", folder, (long long)resumption->step);
+    else if (resumption->path)
+        command_note(cmd, "resuming %s after step %lld, from %s", folder, (long long)resumption->step, resumption->path);
+    else
+        command_note(cmd, "resuming %s from its start: it has no whole checkpoint", folder);
+    run->folder = folder;
+    run->steps = resumption->step;
+    count_earlier(cmd, run, resumption);
+    return folder;
+}
+
+/* A path as a shell takes it. */
+static const char *shell_word(Arena *arena, const char *path)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%";
+    if (path[strspn(path, plain)] == 0)
+        return path;
+    Text text = text_new(arena);
+    text_add_char(&text, '\'');
+    for (; *path; path++)
+        *path == '\'' ? text_add(&text, "'\\''") : text_add_char(&text, *path);
+    text_add_char(&text, '\'');
+    return text.at;
 }
 
 /* Pictures are an extra: what keeps them from being drawn is a note. */
@@ -67,21 +171,11 @@ static void draw_plots(Command *cmd, Run *run)
         command_note(cmd, "note: %s", run->plots.notes[i]);
 }
 
-static const char *nonfinite_word(double value)
-{
-    return isnan(value) ? "NaN" : "infinite";
-}
-
 static void explain_divergence(Command *cmd, const Run *run)
 {
-    const StepReport *last = &progress_totals(run->progress)->last;
-    if (!isfinite(last->loss))
-        error_add(cmd->err, "training diverged at step %lld: the loss is %s", (long long)last->step,
-                  nonfinite_word(last->loss));
-    else
-        error_add(cmd->err, "training diverged at step %lld: the norm of the gradient is %s", (long long)last->step,
-                  nonfinite_word(last->grad_norm));
-    error_hint(cmd->err, "the weights are those before that step; a smaller optimizer.lr or a clip.max_norm may help");
+    const ProgressTotals *totals = progress_totals(run->progress);
+    error_add(cmd->err, "training diverged at step %lld: %s", (long long)totals->last.step, totals->nonfinite);
+    error_hint(cmd->err, "the weights are those before that step; try: %s", totals->advice);
 }
 
 static int exit_status(const Run *run, const volatile sig_atomic_t *stop)
@@ -105,7 +199,9 @@ static void print_document(Command *cmd, const Run *run)
     Json *result = json_new(arena, JSON_OBJECT);
     document_add_string(arena, result, "run", run->folder);
     document_add_string(arena, result, "status", train_status_name(run->status));
-    document_add_number(arena, result, "steps", (double)trainer_steps_done(run->trainer));
+    document_add_number(arena, result, "steps", (double)run->steps);
+    if (totals->last.has_scaler)
+        document_add_number(arena, result, "skipped", (double)totals->skips);
     document_add_number(arena, result, "loss", totals->last.loss);
     Json *validation = document_add(arena, result, "validation", totals->evaluation.step ? JSON_OBJECT : JSON_NULL);
     if (totals->evaluation.step)
@@ -113,6 +209,9 @@ static void print_document(Command *cmd, const Run *run)
     if (totals->evaluation.step && totals->evaluation.has_accuracy)
         document_add_number(arena, validation, "accuracy", totals->evaluation.accuracy);
     document_add_number(arena, result, "seconds", run->seconds);
+    if (totals->checkpoint >= 0)
+        document_add_string(arena, result, "checkpoint",
+                            arena_printf(arena, "checkpoints/step-%lld", (long long)totals->checkpoint));
     Json *plots = document_add(arena, result, "plots", JSON_ARRAY);
     for (int i = 0; i < run->plots.file_count; i++)
         json_add_item(plots, json_new_string(arena, run->plots.files[i]));
@@ -157,8 +256,10 @@ static void add_verdict(Command *cmd, const Run *run, Text *text)
                          : run->status == TRAIN_INTERRUPTED ? terminal_yellow(out)
                                                             : terminal_red(out);
     text_printf(text, "%s%s %s%s  %s in %s", colour, (out->is_ascii ? words : marks)[run->status],
-                train_status_name(run->status), terminal_plain(out),
-                figure_of(cmd->arena, (double)trainer_steps_done(run->trainer), "step"), figure_time(figures[0], run->seconds));
+                train_status_name(run->status), terminal_plain(out), figure_of(cmd->arena, (double)run->steps, "step"),
+                figure_time(figures[0], run->seconds));
+    if (totals->skips)
+        text_printf(text, "  %s skipped by the scaler", figure_count(cmd->arena, (double)totals->skips));
     if (totals->last.step)
         text_printf(text, "  loss %s", figure(figures[0], totals->last.loss, 3));
     if (totals->best.step) {
@@ -177,39 +278,60 @@ static void print_summary(Command *cmd, const Run *run)
     add_verdict(cmd, run, &text);
     text_printf(&text, "%s%s%s  config.json  log.jsonl  model.safetensors", terminal_bold(&cmd->out), run->folder,
                 terminal_plain(&cmd->out));
+    if (progress_totals(run->progress)->checkpoint >= 0)
+        text_printf(&text, "  checkpoints/step-%lld", (long long)progress_totals(run->progress)->checkpoint);
     if (run->plots.file_count)
         text_printf(&text, "  plots/ (%s)", figure_of(cmd->arena, run->plots.file_count, "picture"));
     text_printf(&text, "\nnext: gradtool plot %s     gradtool inspect %s\n", run->folder, run->folder);
     fputs(text.at, cmd->out.stream);
 }
 
+static void show_result(Command *cmd, const Run *run)
+{
+    if (cmd->common.json)
+        print_document(cmd, run);
+    else if (!cmd->common.quiet)
+        print_summary(cmd, run);
+}
+
+static void run_to_its_end(Command *cmd, Run *run, const volatile sig_atomic_t *stop)
+{
+    progress_begin(run->progress, (int)cmd->common.threads);
+    run->status = trainer_run(run->trainer, stop, cmd->err);
+    run->seconds = trainer_seconds(run->trainer);
+    progress_end(run->progress);
+    run->steps = trainer_steps_done(run->trainer);
+    if (!monitor_close(run->monitor, run->status, run->steps, run->seconds, cmd->err))
+        run->status = TRAIN_FAILED;
+}
+
 static int train(Command *cmd, const void *parsed)
 {
     const Args *args = parsed;
     Run run = {0};
+    Resumption resumption = {0};
     if (!build(cmd, args, &run))
         return EXIT_FAILED;
     const volatile sig_atomic_t *stop = stop_watch();
-    run.folder = monitor_open(run.monitor, args->out, cmd->err);
+    run.folder = open_folder(cmd, args, &run, &resumption);
     if (!run.folder)
         return EXIT_FAILED;
-    progress_begin(run.progress, (int)cmd->common.threads);
-    run.status = trainer_run(run.trainer, stop, cmd->err);
-    run.seconds = trainer_seconds(run.trainer);
-    progress_end(run.progress);
-    int64_t steps = trainer_steps_done(run.trainer);
-    if (!monitor_close(run.monitor, run.status, steps, run.seconds, cmd->err))
-        run.status = TRAIN_FAILED;
+    if (resumption.is_finished) {
+        run.seconds = progress_totals(run.progress)->last.seconds;
+        show_result(cmd, &run);
+        return EXIT_HEALTHY;
+    }
+    run_to_its_end(cmd, &run, stop);
     stop_unwatch();
-    if (run.status == TRAIN_INTERRUPTED)
-        command_note(cmd, "stopped after step %lld; what was done until then is in %s", (long long)steps, run.folder);
+    if (run.status == TRAIN_INTERRUPTED) {
+        command_note(cmd, "stopped after step %lld; checkpoint written to %s/checkpoints/step-%lld", (long long)run.steps,
+                     run.folder, (long long)run.steps);
+        command_note(cmd, "resume: gradtool train --resume %s", shell_word(cmd->arena, run.folder));
+    }
     if (run.status == TRAIN_DIVERGED)
         explain_divergence(cmd, &run);
     draw_plots(cmd, &run);
-    if (cmd->common.json)
-        print_document(cmd, &run);
-    else if (!cmd->common.quiet)
-        print_summary(cmd, &run);
+    show_result(cmd, &run);
     return exit_status(&run, stop);
 }
 

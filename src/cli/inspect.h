@@ -50,4 +50,8 @@ void inspect_print_document(Command *command, const Subject *subject);
 /* A .safetensors file, as a table of its tensors. Returns the exit status. */
 int inspect_tensors(Command *command, const char *path);
 
+/* What number formats would lose of a run's gradients, over all its histograms or those of one step (0: all). Returns the exit
+ * status. */
+int inspect_precision(Command *command, const char *folder, int64_t step);
+
 #endif

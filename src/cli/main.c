@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "cli/command.h"
+#include "cli/machine.h"
 #include "tensor/variant.h"
 
 /* A file that is opened must not become standard output because that was closed: writing to what is here fails instead. */
@@ -49,21 +50,15 @@ static int print_command_help(Command *command, const char *name)
     return EXIT_HEALTHY;
 }
 
-/* OPENBLAS_CORETYPE takes the choice of a kernel from OpenBLAS; half the speed of a matrix product is lost unnoticed. */
-static void warn_of_forced_kernel(void)
+/* Half the speed of a matrix product is lost unnoticed. */
+static void warn_of_slow_kernel(Arena *arena)
 {
-    static const char *const narrow[] = {"Haswell",  "Zen",   "Sandybridge", "Nehalem",
-                                         "Prescott", "Core2", "Excavator",   "Barcelona"};
-    const char *forced = getenv("OPENBLAS_CORETYPE"), *core = openblas_get_corename();
-    if (!forced || !*forced || variant_best() != VARIANT_F32_AVX512)
-        return;
-    for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
-        if (!strcasecmp(core, narrow[i]))
-            fprintf(stderr, "warning: OPENBLAS_CORETYPE=%s makes OpenBLAS use %s kernels on a processor that has AVX-512\n",
-                    forced, core);
+    const char *warning = machine_blas_warning(arena);
+    if (warning)
+        fprintf(stderr, "warning: %s\n", warning);
 }
 
-static int print_version(bool verbose)
+static int print_version(Arena *arena, bool verbose)
 {
     printf("gradtool %s\n", GRADTOOL_VERSION);
     if (!verbose)
@@ -73,7 +68,7 @@ static int print_version(bool verbose)
     printf("cjson     %s\n", cJSON_Version());
     printf("libpng    %s\n", png_get_libpng_ver(NULL));
     printf("zlib      %s\n", zlibVersion());
-    warn_of_forced_kernel();
+    warn_of_slow_kernel(arena);
     return EXIT_HEALTHY;
 }
 
@@ -102,7 +97,7 @@ static int dispatch(Command *command, int count, char *const words[])
     const OptionSet set = {program_options, &options};
     if (!options_parse(command->arena, "gradtool", &set, 1, count, words, command->err))
         return EXIT_FAILED;
-    return options.version || options.verbose ? print_version(options.verbose) : print_overview(command);
+    return options.version || options.verbose ? print_version(command->arena, options.verbose) : print_overview(command);
 }
 
 /* The result counts only when it has arrived: a full disk shows in the last flush. */

@@ -5,13 +5,14 @@
 
 #include "base/text.h"
 #include "cli/figures.h"
+#include "cli/nonfinite_message.h"
 
 enum { BAR_COLUMNS = 20, SUMMARY_LIMIT = 40 };
 static const double REDRAW_SECONDS = 0.1, ETA_SECONDS = 2, RATE_SMOOTHING = 0.3;
 
 /* What has gathered since the last row. */
 typedef struct Sums {
-    int64_t steps, clipped;
+    int64_t steps, clipped, skips; /* skips: by the gradient scaler */
     double loss, grad_norm;
 } Sums;
 
@@ -79,7 +80,8 @@ static int64_t natural_milestone(const Config *config, bool has_validation)
 Progress *progress_new(Arena *arena, const Config *config, const Terminal *terminal, bool quiet)
 {
     Progress *p = ARENA_NEW(arena, Progress);
-    *p = (Progress){.arena = arena, .config = config, .terminal = *terminal, .is_quiet = quiet, .next_early = 1};
+    *p = (Progress){
+        .arena = arena, .config = config, .terminal = *terminal, .is_quiet = quiet, .next_early = 1, .totals.checkpoint = -1};
     p->has_validation = config->data.validation.samples > 0;
     p->has_accuracy = p->has_validation && loss_has_accuracy(arena, config);
     int64_t natural = natural_milestone(config, p->has_validation), rows = config->train.steps / natural;
@@ -139,7 +141,7 @@ static void add_row(Progress *p, const EvalReport *evaluation)
 {
     char text[FIGURE_SIZE];
     const StepReport *last = &p->totals.last;
-    double steps = (double)(p->sums.steps ? p->sums.steps : 1);
+    double steps = (double)(p->sums.steps ? p->sums.steps : 1), skips = (double)p->sums.skips;
     add_clear(p);
     text_printf(&p->line, "%6lld %7lld %9s", (long long)last->epoch, (long long)last->step,
                 figure(text, p->sums.loss / steps, 4));
@@ -149,7 +151,7 @@ static void add_row(Progress *p, const EvalReport *evaluation)
         text_printf(&p->line, " %6.3f", evaluation->accuracy);
     else if (p->has_accuracy)
         text_printf(&p->line, " %6s", "-");
-    text_printf(&p->line, " %9s", figure(text, p->sums.grad_norm / steps, 3));
+    text_printf(&p->line, " %9s", figure(text, p->sums.grad_norm / (steps > skips ? steps - skips : 1), 3));
     if (p->config->clip)
         text_printf(&p->line, " %4.0f%%", 100 * (double)p->sums.clipped / steps);
     text_printf(&p->line, " %8.1e", last->lr);
@@ -192,7 +194,7 @@ static void draw_line(Progress *p, const StepReport *report)
     int width = terminal_width(&p->terminal) - 1;
     char loss[FIGURE_SIZE], norm[FIGURE_SIZE], eta[FIGURE_SIZE];
     smooth_rate(p, report);
-    char rest[4 * FIGURE_SIZE], head[2 * FIGURE_SIZE] = "";
+    char rest[6 * FIGURE_SIZE], head[2 * FIGURE_SIZE] = "";
     if (train->epochs)
         snprintf(head, sizeof head, "epoch %lld/%lld ", (long long)report->epoch, (long long)train->epochs);
     int length =
@@ -201,6 +203,8 @@ static void draw_line(Progress *p, const StepReport *report)
     if (report->seconds >= ETA_SECONDS)
         length += snprintf(rest + length, sizeof rest - (size_t)length, "  eta %s",
                            figure_time(eta, (double)(train->steps - report->step) / p->rate));
+    if (p->totals.checkpoint >= 0)
+        length += snprintf(rest + length, sizeof rest - (size_t)length, "  checkpoint %lld", (long long)p->totals.checkpoint);
     int shown = (int)strlen(head) + length;
     text_add(&p->line, "\r\033[K");
     text_add(&p->line, head);
@@ -251,7 +255,9 @@ static void stepped(void *context, const StepReport *report, const ClipResult *c
     p->totals.last = *report;
     p->sums.steps++;
     p->sums.loss += report->loss;
-    p->sums.grad_norm += report->grad_norm;
+    p->sums.grad_norm += report->found_inf ? 0 : report->grad_norm;
+    p->sums.skips += report->found_inf;
+    p->totals.skips += report->found_inf;
     p->sums.clipped += is_clipped(p->config, clip);
     if (p->is_quiet)
         return;
@@ -261,19 +267,53 @@ static void stepped(void *context, const StepReport *report, const ClipResult *c
         draw_line(p, report);
 }
 
+static void count_evaluation(ProgressTotals *totals, const EvalReport *report)
+{
+    totals->evaluation = *report;
+    if (!totals->best.step || report->loss < totals->best.loss || !(totals->best.loss == totals->best.loss))
+        totals->best = *report;
+}
+
 static void evaluated(void *context, const EvalReport *report)
 {
     Progress *p = context;
-    p->totals.evaluation = *report;
-    if (!p->totals.best.step || report->loss < p->totals.best.loss || !(p->totals.best.loss == p->totals.best.loss))
-        p->totals.best = *report;
+    count_evaluation(&p->totals, report);
     if (!p->is_quiet && is_row_due(p, report->step))
         add_row(p, report);
 }
 
+static void kept(void *context, int64_t step)
+{
+    Progress *p = context;
+    p->totals.checkpoint = step;
+}
+
+static void nonfinite(void *context, const NonfiniteReport *report, const char *reproducer)
+{
+    Progress *p = context;
+    p->totals.nonfinite = nonfinite_sentence(report, p->arena);
+    p->totals.advice = nonfinite_advice(report, p->arena);
+    if (p->is_quiet)
+        return;
+    add_clear(p);
+    nonfinite_message(&p->line, &p->terminal, report, reproducer);
+    put(p);
+}
+
 MonitorListener progress_listener(Progress *progress)
 {
-    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated};
+    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept, .nonfinite = nonfinite};
+}
+
+void progress_add_earlier(Progress *progress, const StepReport *last, const EvalReport *evaluation, const int64_t *checkpoint)
+{
+    ProgressTotals *totals = &progress->totals;
+    if (last)
+        totals->last = *last;
+    if (evaluation)
+        count_evaluation(totals, evaluation);
+    if (checkpoint)
+        totals->checkpoint = *checkpoint;
 }
 
 void progress_end(Progress *p)

@@ -24,9 +24,14 @@ void progress_end(Progress *progress);
 
 typedef struct ProgressTotals {
     StepReport last;             /* step 0: none was made */
+    int64_t skips;               /* by the gradient scaler */
     EvalReport evaluation, best; /* the last one, and that of the smallest loss; step 0: there was none */
+    int64_t checkpoint;          /* step of the newest; -1: there is none */
+    const char *nonfinite, *advice; /* the last value that was not finite, and what may help; NULL: there was none */
 } ProgressTotals;
 const ProgressTotals *progress_totals(const Progress *progress);
+/* Counts in what was done before this process went on with the run; each may be NULL. */
+void progress_add_earlier(Progress *progress, const StepReport *last, const EvalReport *evaluation, const int64_t *checkpoint);
 
 /* "2-32-32-3" for a plain chain, else "14 layers". */
 const char *progress_model_summary(Arena *arena, const Model *model);

@@ -24,6 +24,7 @@ static void set_handler(void (*handler)(int))
     /* SIGINT even where the shell has it ignored, as for a job in the background: whoever sends it there means it. */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
 }
 
 const volatile sig_atomic_t *stop_watch(void)

@@ -1,4 +1,4 @@
-/* SIGINT and SIGTERM as a flag that work looks at between its steps. */
+/* SIGINT, SIGTERM and SIGUSR1 (by which Slurm warns of a job's end) as a flag that work looks at between its steps. */
 #ifndef GRADTOOL_CLI_STOP_H
 #define GRADTOOL_CLI_STOP_H
 

@@ -19,7 +19,13 @@ void table_add(Table *table, const char *cell)
                                  sizeof *table->cell * (size_t)larger);
         table->capacity = larger;
     }
-    table->cell[table->count++] = cell;
+    table->cell[table->count++] = (TableCell){.text = cell};
+}
+
+void table_paint(Table *table, const char *before, const char *after)
+{
+    table->cell[table->count - 1].before = before;
+    table->cell[table->count - 1].after = after;
 }
 
 void table_printf(Table *table, const char *format, ...)
@@ -46,18 +52,20 @@ void table_write(const Table *table, Text *text)
 {
     int width[TABLE_COLUMNS] = {0};
     for (int i = 0; i < table->count; i++) {
-        int columns = text_width(table->cell[i]), *widest = &width[i % table->columns];
+        int columns = text_width(table->cell[i].text), *widest = &width[i % table->columns];
         *widest = columns > *widest ? columns : *widest;
     }
     for (int first = 0; first < table->count; first += table->columns) {
         int blanks = 0;
         for (int c = 0; c < table->columns && first + c < table->count; c++) {
-            const char *cell = table->cell[first + c];
-            int spare = width[c] - text_width(cell), before = table->align[c] == 'r' ? spare : 0;
+            const TableCell *cell = &table->cell[first + c];
+            int spare = width[c] - text_width(cell->text), before = table->align[c] == 'r' ? spare : 0;
             blanks += before;
-            if (*cell) {
+            if (*cell->text) {
                 add_blanks(text, blanks);
-                text_add(text, cell);
+                text_add(text, cell->before ? cell->before : "");
+                text_add(text, cell->text);
+                text_add(text, cell->after ? cell->after : "");
                 blanks = 0;
             }
             blanks += spare - before + GAP;

@@ -7,11 +7,16 @@
 
 enum { TABLE_COLUMNS = 12 };
 
+typedef struct TableCell {
+    const char *text;
+    const char *before, *after; /* escape sequences around it, which take no width; NULL for none */
+} TableCell;
+
 typedef struct Table {
     Arena *arena;
     const char *align; /* 'l' or 'r' for each column */
     int columns;
-    const char **cell;
+    TableCell *cell;
     int count, capacity;
 } Table;
 
@@ -19,6 +24,8 @@ Table table_new(Arena *arena, const char *align);
 /* The next cell, row by row. The text is borrowed. */
 void table_add(Table *table, const char *cell);
 void table_printf(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Colours the last cell: terminal_red(...) and terminal_plain(...), or the like. */
+void table_paint(Table *table, const char *before, const char *after);
 /* A figure of three digits. */
 void table_figure(Table *table, double value);
 /* Columns are two blanks apart, lines have no blanks at their end. */

@@ -115,7 +115,7 @@ static void attach(void *context, const TrainGraph *graph)
     State *state = context;
     for (int i = 0; i < state->layers; i++) {
         watch(state, &state->layer[i].output, output_gradient(state, graph, i));
-        watch(state, &state->layer[i].delta, gate_gradient(state, graph, i));
+        watch(state, &state->layer[i].delta, loss_scale_remove(&graph->scale, gate_gradient(state, graph, i)));
     }
 }
 

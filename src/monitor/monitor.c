@@ -8,7 +8,9 @@
 #include "base/fields.h"
 #include "base/file.h"
 #include "monitor/instrument.h"
+#include "monitor/nonfinite_event.h"
 #include "tensor/tensor_file.h"
+#include "train/reproducer.h"
 
 #define INSTRUMENT(name) extern const Instrument instrument_##name;
 #include "monitor/instruments.def"
@@ -57,6 +59,8 @@ struct Monitor {
     bool *present;
     RunLog *log; /* NULL: nothing is written */
     const char *folder;
+    RunCheckpoints checkpoints;
+    int64_t step, step_bytes; /* the last one in the log, and the log's length before it */
     Observer observer;
     MonitorListener listener;
 };
@@ -220,6 +224,24 @@ static bool save(void *context, int64_t step, int64_t micro, const char *on, con
     return fine;
 }
 
+static bool nonfinite(void *context, const NonfiniteReport *report, Error *err)
+{
+    Monitor *m = context;
+    Arena *scratch = arena_new(m->arena);
+    const char *name = arena_printf(scratch, "nonfinite/step-%lld", (long long)report->step), *config = NULL;
+    bool fine = true;
+    if (m->log) {
+        const char *folder = path_join(scratch, m->folder, name);
+        fine = reproducer_write(report, folder, scratch, err);
+        config = path_join(scratch, folder, "config.json");
+        nonfinite_event_write(m->log, report, name);
+    }
+    if (m->listener.nonfinite)
+        m->listener.nonfinite(m->listener.context, report, config);
+    arena_free(scratch);
+    return fine;
+}
+
 static void log_change(Monitor *m, int64_t step, const char *name, const ClipChange *change)
 {
     if (!change->changed)
@@ -252,6 +274,14 @@ static bool clipped(void *context, int64_t step, const ModelNet *net, const Clip
 
 static void log_step(Monitor *m, const StepReport *r)
 {
+    if (r->has_scaler) {
+        run_log_begin(m->log, "scaler");
+        run_log_integer(m->log, "step", r->step);
+        run_log_number(m->log, "scale", r->next_scale);
+        run_log_bool(m->log, "found_inf", r->found_inf);
+        run_log_bool(m->log, "skipped", r->found_inf);
+        run_log_end(m->log);
+    }
     run_log_begin(m->log, "step");
     run_log_integer(m->log, "step", r->step);
     run_log_integer(m->log, "epoch", r->epoch);
@@ -279,6 +309,8 @@ static bool stepped(void *context, const StepReport *report, bool measured, cons
 {
     Monitor *m = context;
     if (m->log) {
+        m->step = report->step;
+        m->step_bytes = run_log_bytes(m->log);
         log_step(m, report);
         for (int i = 0; measured && i < m->instruments; i++)
             if (m->instrument[i].is_due)
@@ -307,6 +339,21 @@ static bool evaluated(void *context, const EvalReport *report, Error *err)
     if (m->listener.evaluated)
         m->listener.evaluated(m->listener.context, report);
     return true;
+}
+
+static bool checkpoint(void *context, const Trainer *trainer, Error *err)
+{
+    Monitor *m = context;
+    TrainPoint point;
+    if (!m->log || !trainer_point(trainer, &point))
+        return true;
+    Arena *scratch = arena_new(m->arena);
+    int64_t bytes = point.step < m->step ? m->step_bytes : run_log_bytes(m->log);
+    bool kept = run_checkpoints_keep(&m->checkpoints, trainer, bytes, scratch, err);
+    arena_free(scratch);
+    if (kept && m->listener.kept)
+        m->listener.kept(m->listener.context, point.step);
+    return kept;
 }
 
 static void fit_instruments(Monitor *m)
@@ -345,9 +392,11 @@ Monitor *monitor_new(Arena *arena, const Config *config, Error *err)
         .accumulated = accumulated,
         .hooked = hooked,
         .save = save,
+        .nonfinite = nonfinite,
         .clipped = clipped,
         .stepped = stepped,
         .evaluated = evaluated,
+        .checkpoint = checkpoint,
     };
     fit_instruments(m);
     complete_instruments(m, config->monitor);
@@ -407,8 +456,17 @@ static void log_run(Monitor *m)
     }
     text_add_char(text, ']');
     run_log_string(m->log, "loss", loss_name(m->config->loss));
+    run_log_string(m->log, "precision", precision_name(m->config->precision.type));
     run_log_integer(m->log, "steps", m->config->train.steps);
     run_log_end(m->log);
+}
+
+static Bytes config_text(Monitor *m)
+{
+    Text text = text_new(m->arena);
+    json_write(&text, m->config->json, 0);
+    text_add_char(&text, '\n');
+    return (Bytes){(const unsigned char *)text.at, text.length};
 }
 
 const char *monitor_open(Monitor *m, const char *wanted, Error *err)
@@ -416,13 +474,12 @@ const char *monitor_open(Monitor *m, const char *wanted, Error *err)
     const char *folder = run_folder_make(m->arena, wanted ? wanted : m->output.dir, "runs", m->config->name, err);
     if (!folder)
         return NULL;
-    Text text = text_new(m->arena);
-    json_write(&text, m->config->json, 0);
-    text_add_char(&text, '\n');
+    Bytes config = config_text(m);
     m->folder = folder;
-    m->log = file_write(path_join(m->arena, folder, "config.json"), text.at, text.length, err)
+    m->log = file_write(path_join(m->arena, folder, "config.json"), config.at, config.count, err)
                  ? run_log_open(m->arena, folder, err)
                  : NULL;
+    m->checkpoints = run_checkpoints_of(m->log, folder, m->config, config);
     if (m->log)
         log_run(m);
     if (!m->log || !run_log_flush(m->log, err)) {
@@ -430,6 +487,29 @@ const char *monitor_open(Monitor *m, const char *wanted, Error *err)
         return NULL;
     }
     return folder;
+}
+
+bool monitor_resume(Monitor *m, const char *folder, Trainer *trainer, Resumption *resumption, Error *err)
+{
+    *resumption = (Resumption){0};
+    m->folder = arena_strdup(m->arena, folder);
+    RunLog *log = run_log_reopen(m->arena, folder, err);
+    if (!log)
+        return false;
+    if (run_log_is_completed(log, &m->step) && m->step >= m->config->train.steps) {
+        resumption->is_finished = true;
+        resumption->step = m->step;
+        return true;
+    }
+    Bytes config = config_text(m);
+    m->checkpoints = run_checkpoints_of(log, m->folder, m->config, config);
+    if (!run_checkpoints_go_back(&m->checkpoints, trainer, config, resumption, m->arena, err))
+        return false;
+    m->log = log;
+    m->step = resumption->step;
+    if (!resumption->path)
+        log_run(m);
+    return run_log_flush(log, err);
 }
 
 bool monitor_close(Monitor *m, TrainStatus status, int64_t step, double seconds, Error *err)

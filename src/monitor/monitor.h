@@ -2,6 +2,7 @@
 #ifndef GRADTOOL_MONITOR_MONITOR_H
 #define GRADTOOL_MONITOR_MONITOR_H
 
+#include "monitor/run_checkpoints.h"
 #include "monitor/run_log.h"
 #include "train/config.h"
 #include "train/observer.h"
@@ -12,11 +13,14 @@ typedef struct OutputOptions {
     bool plots;      /* draw the pictures when the run ends */
 } OutputOptions;
 
-/* Called after the log of a step or evaluation is written: what a terminal shows. Either may be NULL. */
+/* Called after the log of a step, evaluation or checkpoint is written: what a terminal shows. Each may be NULL. */
 typedef struct MonitorListener {
     void *context;
     void (*stepped)(void *context, const StepReport *report, const ClipResult *clip);
     void (*evaluated)(void *context, const EvalReport *report);
+    void (*kept)(void *context, int64_t step); /* in checkpoints/step-N of the run folder */
+    /* `reproducer` is the path of a config that makes that step alone; NULL: none was written. */
+    void (*nonfinite)(void *context, const NonfiniteReport *report, const char *reproducer);
 } MonitorListener;
 
 typedef struct Monitor Monitor;
@@ -30,6 +34,10 @@ void monitor_listen(Monitor *monitor, const MonitorListener *listener);
 /* Makes the run folder (`wanted` as in run_folder_make), writes config.json and the run event. Before this, and without it,
  * nothing is written: the instruments measure all the same. Returns the folder. */
 const char *monitor_open(Monitor *monitor, const char *wanted, Error *err);
+/* Goes on with the run in `folder`: the trainer, fresh from this config, gets the state of the newest whole checkpoint, the log
+ * is cut back to it, and config.json becomes this config. An error where the folder is no run, another process is training it,
+ * or the checkpoint does not fit the config. */
+bool monitor_resume(Monitor *monitor, const char *folder, Trainer *trainer, Resumption *resumption, Error *err);
 /* Writes model.safetensors and the end event. */
 bool monitor_close(Monitor *monitor, TrainStatus status, int64_t step, double seconds, Error *err);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,19 +14,24 @@
 struct RunLog {
     const char *path;
     int file;
+    int64_t bytes; /* in the file */
     Text text;
 };
 
-enum { RUN_LIMIT = 99999 };
+enum { RUN_LIMIT = 99999, TAIL = 4096 };
 
 static bool make_new_folder(const char *path, Error *err)
 {
     if (mkdir(path, 0777) == 0)
         return true;
     if (errno != EEXIST)
-        return error_add(err, "cannot make the folder %s: %s", path, strerror(errno));
+        return error_add(err, "cannot make the folder %s: %s", path, file_reason(errno, "no such folder"));
     error_add(err, "%s exists already; a run is never overwritten", path);
-    return error_hint(err, "choose another folder with --out");
+    Arena *scratch = arena_new(NULL);
+    bool is_run = file_exists(path_join(scratch, path, "config.json"));
+    arena_free(scratch);
+    return is_run ? error_hint(err, "choose another folder with --out, or go on with this run by --resume")
+                  : error_hint(err, "choose another folder with --out");
 }
 
 const char *run_folder_make(Arena *arena, const char *wanted, const char *base, const char *name, Error *err)
@@ -48,7 +54,7 @@ const char *run_folder_make(Arena *arena, const char *wanted, const char *base, 
         if (mkdir(path, 0777) == 0)
             return path;
         if (errno != EEXIST) {
-            error_add(err, "cannot make the folder %s: %s", path, strerror(errno));
+            error_add(err, "cannot make the folder %s: %s", path, file_reason(errno, "no such folder"));
             return NULL;
         }
     }
@@ -61,19 +67,77 @@ static void close_log(void *context)
     close(((RunLog *)context)->file);
 }
 
-RunLog *run_log_open(Arena *arena, const char *folder, Error *err)
+static bool cannot_write(const RunLog *log, Error *err)
+{
+    return error_add(err, "cannot write %s: %s", log->path, file_reason(errno, "no such folder"));
+}
+
+/* One writer a run. A file system without locks is taken as it is. */
+static bool lock(const RunLog *log, const char *folder, Error *err)
+{
+    if (flock(log->file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return true;
+    error_add(err, "another process is training %s", folder);
+    return error_hint(err, "stop it, or wait for its end");
+}
+
+static RunLog *open_log(Arena *arena, const char *folder, int flags, Error *err)
 {
     RunLog *log = ARENA_NEW(arena, RunLog);
     log->path = arena_printf(arena, "%s/log.jsonl", folder);
     log->text = text_new(arena);
     text_reserve(&log->text, 1 << 16);
-    log->file = open(log->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    log->file = open(log->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
     if (log->file < 0) {
-        error_add(err, "cannot write %s: %s", log->path, strerror(errno));
+        cannot_write(log, err);
         return NULL;
     }
     arena_defer(arena, close_log, log);
+    return lock(log, folder, err) ? log : NULL;
+}
+
+RunLog *run_log_open(Arena *arena, const char *folder, Error *err)
+{
+    return open_log(arena, folder, O_EXCL, err);
+}
+
+RunLog *run_log_reopen(Arena *arena, const char *folder, Error *err)
+{
+    RunLog *log = open_log(arena, folder, 0, err);
+    struct stat status;
+    if (!log)
+        return NULL;
+    if (fstat(log->file, &status) != 0) {
+        cannot_write(log, err);
+        return NULL;
+    }
+    log->bytes = status.st_size;
     return log;
+}
+
+bool run_log_cut(RunLog *log, int64_t bytes, Error *err)
+{
+    text_clear(&log->text);
+    if (ftruncate(log->file, (off_t)bytes) != 0)
+        return cannot_write(log, err);
+    log->bytes = bytes;
+    return true;
+}
+
+bool run_log_is_completed(const RunLog *log, int64_t *step)
+{
+    char tail[TAIL + 1];
+    int64_t from = log->bytes > TAIL ? log->bytes - TAIL : 0;
+    ssize_t got = pread(log->file, tail, TAIL, (off_t)from);
+    if (got < 1 || tail[got - 1] != '\n')
+        return false;
+    tail[got - 1] = 0;
+    const char *line = strrchr(tail, '\n');
+    long long steps;
+    if (sscanf(line ? line + 1 : tail, "{\"event\":\"end\",\"status\":\"completed\",\"step\":%lld", &steps) != 1)
+        return false;
+    *step = steps;
+    return true;
 }
 
 Text *run_log_begin(RunLog *log, const char *event)
@@ -123,17 +187,27 @@ void run_log_end(RunLog *log)
 
 bool run_log_flush(RunLog *log, Error *err)
 {
-    const char *at = log->text.at;
-    size_t left = log->text.length;
-    while (left) {
-        ssize_t written = write(log->file, at, left);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_add(err, "cannot write %s: %s", log->path, strerror(errno));
-        at += written;
-        left -= (size_t)written;
+    size_t done = 0;
+    bool fine = true;
+    while (fine && done < log->text.length) {
+        ssize_t written = write(log->file, log->text.at + done, log->text.length - done);
+        if (written < 0 && errno != EINTR)
+            fine = cannot_write(log, err);
+        done += written > 0 ? (size_t)written : 0;
     }
-    text_clear(&log->text);
-    return true;
+    /* What is in the file must not come again. */
+    memmove(log->text.at, log->text.at + done, log->text.length - done + 1);
+    log->text.length -= done;
+    log->bytes += (int64_t)done;
+    return fine;
+}
+
+bool run_log_sync(RunLog *log, Error *err)
+{
+    return run_log_flush(log, err) && (fsync(log->file) == 0 || cannot_write(log, err));
+}
+
+int64_t run_log_bytes(const RunLog *log)
+{
+    return log->bytes;
 }

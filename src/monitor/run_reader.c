@@ -97,6 +97,8 @@ RunHistogram run_event_histogram(const RunEvent *event)
     if (!histogram.name)
         histogram.name = "";
     histogram.zeros = run_event_number(event, "zeros");
+    double nonfinite = run_event_number(event, "nonfinite");
+    histogram.nonfinite = nonfinite > 0 ? nonfinite : 0;
     /* The bound is far beyond double's exponents and keeps nonsense out of int. */
     if (count > 1 && fabs(exponents[0]) < 5000) {
         histogram.first = (int)exponents[0];
@@ -104,6 +106,16 @@ RunHistogram run_event_histogram(const RunEvent *event)
         histogram.count = count - 1;
     }
     return histogram;
+}
+
+double run_histogram_zeros(const RunHistogram *histogram)
+{
+    double total = 0, zeros = histogram->zeros;
+    for (int i = 0; i < histogram->count; i++)
+        total += histogram->counts[i] > 0 ? histogram->counts[i] : 0;
+    if (!(zeros > 0))
+        return 0;
+    return zeros < 1 ? zeros / (1 - zeros) * total : zeros;
 }
 
 static RunEventKind kind_of(const RunEvent *event)

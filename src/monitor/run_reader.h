@@ -99,11 +99,14 @@ RunStep run_event_step(const RunEvent *event);
 /* The fields of a `histogram` event: counts[i] values have floor(log2(abs(value))) == first + i. */
 typedef struct RunHistogram {
     const char *of, *name; /* "" when absent */
-    double zeros;
+    double zeros;          /* as written: a count, or a fraction of all values */
+    double nonfinite;      /* a count; 0 when absent */
     int first, count;
     const double *counts;
 } RunHistogram;
 
 RunHistogram run_event_histogram(const RunEvent *event);
+/* How many values are exactly zero. A fraction is of all values; one of 1 with nothing else counted is taken for one value. */
+double run_histogram_zeros(const RunHistogram *histogram);
 
 #endif

@@ -79,6 +79,7 @@ struct LayerType {
     int keys;        /* LayerKeys */
     bool takes_many; /* "input" may be a list */
     bool is_container;
+    bool computes_in_float32; /* whatever its input; the output is rounded once, to the input's precision */
     /* Sets layer->output from layer->in and declares parameters. */
     bool (*declare)(Layer *layer, ModelReader *reader, Error *err);
     /* The value; x are the inputs [batch, in]. */

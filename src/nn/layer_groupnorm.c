@@ -71,5 +71,6 @@ const LayerType layer_groupnorm = {
     .options_size = sizeof(Options),
     .keys = KEYS_WEIGHT | KEYS_BIAS,
     .declare = declare,
+    .computes_in_float32 = true,
     .build = build,
 };

@@ -106,6 +106,7 @@ const LayerType layer_batchnorm = {
     .options_size = sizeof(Options),
     .keys = KEYS_WEIGHT | KEYS_BIAS,
     .declare = declare_batchnorm,
+    .computes_in_float32 = true,
     .build = build_batchnorm,
 };
 
@@ -150,6 +151,7 @@ const LayerType layer_layernorm = {
     .options_size = sizeof(Options),
     .keys = KEYS_WEIGHT | KEYS_BIAS,
     .declare = declare_by_sample,
+    .computes_in_float32 = true,
     .build = build_by_row,
 };
 const LayerType layer_rmsnorm = {
@@ -159,5 +161,6 @@ const LayerType layer_rmsnorm = {
     .options_size = sizeof(Options),
     .keys = KEYS_WEIGHT,
     .declare = declare_by_sample,
+    .computes_in_float32 = true,
     .build = build_by_row,
 };

@@ -75,5 +75,6 @@ const LayerType layer_globalavgpool2d = {
     .name = "globalavgpool2d",
     .help = "the mean of each channel",
     .declare = declare_global,
+    .computes_in_float32 = true,
     .build = build_global,
 };

@@ -47,5 +47,8 @@ const LayerType layer_transpose = {
     .name = "transpose", .help = "the last two axes change places", .declare = declare_transpose, .build = build_transpose};
 const LayerType layer_last = {
     .name = "last", .help = "the last position", .declare = declare_one_position, .build = build_last};
-const LayerType layer_mean = {
-    .name = "mean", .help = "the average of all positions", .declare = declare_one_position, .build = build_mean};
+const LayerType layer_mean = {.name = "mean",
+                              .help = "the average of all positions",
+                              .declare = declare_one_position,
+                              .computes_in_float32 = true,
+                              .build = build_mean};

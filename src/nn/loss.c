@@ -174,6 +174,9 @@ int loss_classes(const Loss *loss, Shape output)
 LossNodes loss_build(const Loss *loss, const Targets *targets, Node *output, int batch)
 {
     Graph *graph = output->graph;
+    const Precision autocast = graph->autocast;
+    graph->autocast = PRECISION_FLOAT32;
+    output = op_cast(output, PRECISION_FLOAT32);
     LossNodes nodes = {
         .target = graph_input(graph, "target", shape_prepend(batch, targets->shape)),
         .factor = graph_input(graph, "loss factor", SHAPE_SCALAR),
@@ -186,6 +189,7 @@ LossNodes loss_build(const Loss *loss, const Targets *targets, Node *output, int
     Node *terms = loss->type->terms(&loss->options, output, target);
     nodes.sum = loss->type->is_whole ? op_scale(terms, loss->is_sum ? 1 : batch) : op_sum(terms);
     nodes.value = op_mul(nodes.sum, nodes.factor);
+    graph->autocast = autocast;
     return nodes;
 }
 

@@ -58,6 +58,7 @@ typedef struct LossNodes {
     Node *sum;    /* of all terms */
     Node *value;  /* sum * factor: what is differentiated */
 } LossNodes;
+/* In float32, also where the graph casts to half: so are PyTorch's losses under autocast. */
 LossNodes loss_build(const Loss *loss, const Targets *targets, Node *output, int batch);
 
 /* Terms that the targets of a batch contribute to the mean: rows that are not ignored, or elements. */

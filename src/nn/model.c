@@ -333,6 +333,15 @@ static void next_in_segment(ModelBuild *build)
     build->left--;
 }
 
+/* What is one kernel in PyTorch may be several operators here: in half precision they are not rounded one by one. */
+static Node *build_layer(const Layer *layer, ModelBuild *build, Node *const x[])
+{
+    if (!layer->type->computes_in_float32)
+        return layer->type->build(layer, build, x);
+    Node *in = op_cast(x[0], PRECISION_FLOAT32);
+    return op_cast(layer->type->build(layer, build, &in), x[0]->precision);
+}
+
 /* Values of a list's layers by their place in the list, so that later layers find those they name. */
 Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
 {
@@ -354,7 +363,7 @@ Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
         if (layer->leaf >= 0 && build->group)
             next_in_segment(build);
         int first = graph->count;
-        value[i] = layer->type->build(layer, build, x);
+        value[i] = build_layer(layer, build, x);
         if (layer->leaf >= 0 && value[i]->id < first) /* it passes its input on: its gradient is still its own */
             value[i] = op_identity(value[i]);
         if (build->on_output)

@@ -1,6 +1,9 @@
 #include "optim/optimizer.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "tensor/statistics.h"
 
 #define OPTIMIZER(name) extern const OptimizerType optimizer_##name;
 #include "optim/optimizers.def"
@@ -16,6 +19,9 @@ const int optimizer_count = (int)(sizeof optimizer_table / sizeof optimizer_tabl
 
 enum { STATE_ALIGNMENT = 64 };
 
+/* Bounds are looked at for so many updates at once, with a norm and a rate that may grow that much on the way. */
+enum { SAFE_UPDATES = 64, SAFE_FACTOR = 4 };
+
 /* One learned parameter. */
 typedef struct Slot {
     Parameter *parameter; /* NULL: nothing to learn here */
@@ -24,6 +30,8 @@ typedef struct Slot {
     int rate;
     Parameter *steps; /* a counter: updates so far */
     float *state[OPTIMIZER_MAX_STATES];
+    UpdateBound bound;
+    bool is_bounded; /* the bound holds */
 } Slot;
 
 struct Optimizer {
@@ -36,6 +44,8 @@ struct Optimizer {
     int count;
     double *base_rates, *rates; /* one for each lr that some group has: its own, and this step's */
     int rate_count;
+    int safe_updates; /* that are still sure to stay finite, up to this norm and this rate */
+    double safe_norm, safe_rate;
     Parameter **saved;
     int saved_count;
     size_t bytes;
@@ -277,25 +287,118 @@ void optimizer_start_step(Optimizer *optimizer, const Schedule *schedule, int64_
         optimizer->rates[i] = schedule_rate_from(schedule, optimizer->base_rates[i], step);
 }
 
-void optimizer_update(Optimizer *optimizer, int index, const float *gradient, double coefficient, UpdateStatistics *statistics)
+bool optimizer_next(const Optimizer *optimizer, int index, Update *update)
 {
     const Slot *slot = &optimizer->slots[index];
-    if (statistics)
-        *statistics = (UpdateStatistics){0};
     if (!slot->steps)
-        return;
-    Update update = {
+        return false;
+    *update = (Update){
         .options = &slot->options,
         .lr = optimizer->rates[slot->rate],
-        .step = ++slot->steps->counter,
-        .coefficient = coefficient,
+        .step = slot->steps->counter + 1,
+        .coefficient = 1,
         .count = shape_count(slot->parameter->shape),
         .x = slot->parameter->data,
-        .gradient = gradient,
-        .statistics = statistics,
     };
-    memcpy(update.state, slot->state, sizeof update.state);
+    memcpy(update->state, slot->state, sizeof update->state);
+    return true;
+}
+
+void optimizer_update(Optimizer *optimizer, int index, const float *gradient, double coefficient, UpdateStatistics *statistics)
+{
+    Update update;
+    if (statistics)
+        *statistics = (UpdateStatistics){0};
+    if (!optimizer_next(optimizer, index, &update))
+        return;
+    update.coefficient = coefficient;
+    update.gradient = gradient;
+    update.statistics = statistics;
+    optimizer->slots[index].steps->counter++;
     optimizer->update(&update);
+}
+
+static double largest(const float *values, size_t count)
+{
+    const Statistics s = statistics_of(variant_best(), values, count);
+    return s.nonfinite ? INFINITY : fmax(fabs(s.min), fabs(s.max));
+}
+
+/* The slack takes in what is rounded, and sums of two such numbers on the way. */
+static bool is_far_from_overflow(const UpdateBound *bound)
+{
+    const double limit = 1e37;
+    bool is_far = bound->x < limit; /* false for NaN */
+    for (int i = 0; i < OPTIMIZER_MAX_STATES; i++)
+        is_far = is_far && bound->state[i] < limit;
+    return is_far;
+}
+
+static void measure(Slot *slot, const Update *update)
+{
+    slot->bound = (UpdateBound){.x = largest(update->x, update->count)};
+    for (int i = 0; i < OPTIMIZER_MAX_STATES; i++)
+        slot->bound.state[i] = update->state[i] ? largest(update->state[i], update->count) : 0;
+}
+
+/* Carries the slot's bound over so many updates. */
+static bool stays_finite(const OptimizerType *type, Slot *slot, const Update *update, double gradient_norm, int updates)
+{
+    UpdateBound bound = slot->bound;
+    const double decay = type->decays_apart ? 0 : fabs(update->options->weight_decay);
+    for (int i = 0; i < updates; i++)
+        type->bound(update, gradient_norm + decay * bound.x, &bound);
+    if (!is_far_from_overflow(&bound))
+        return false;
+    slot->bound = bound;
+    return true;
+}
+
+static bool all_stay_finite(Optimizer *optimizer, double gradient_norm, double rate, int updates)
+{
+    bool are_finite = true;
+    for (int i = 0; i < optimizer->count; i++) {
+        Slot *slot = &optimizer->slots[i];
+        Update update;
+        if (!optimizer_next(optimizer, i, &update))
+            continue;
+        if (updates > 1)
+            update.lr = rate;
+        if (slot->is_bounded && stays_finite(optimizer->type, slot, &update, gradient_norm, updates))
+            continue;
+        measure(slot, &update);
+        slot->is_bounded = stays_finite(optimizer->type, slot, &update, gradient_norm, updates);
+        are_finite &= slot->is_bounded;
+    }
+    return are_finite;
+}
+
+bool optimizer_is_safe(Optimizer *optimizer, double gradient_norm)
+{
+    double rate = 0;
+    for (int i = 0; i < optimizer->rate_count; i++)
+        rate = fmax(rate, optimizer->rates[i]);
+    if (optimizer->safe_updates > 0 && gradient_norm <= optimizer->safe_norm && rate <= optimizer->safe_rate) {
+        optimizer->safe_updates--;
+        return true;
+    }
+    optimizer->safe_norm = SAFE_FACTOR * gradient_norm;
+    optimizer->safe_rate = SAFE_FACTOR * rate;
+    bool is_safe = all_stay_finite(optimizer, optimizer->safe_norm, optimizer->safe_rate, SAFE_UPDATES);
+    optimizer->safe_updates = is_safe ? SAFE_UPDATES - 1 : 0;
+    return is_safe || all_stay_finite(optimizer, gradient_norm, rate, 1);
+}
+
+void optimizer_forget_bounds(Optimizer *optimizer)
+{
+    optimizer->safe_updates = 0;
+    for (int i = 0; i < optimizer->count; i++)
+        optimizer->slots[i].is_bounded = false;
+}
+
+const OptimizerType *optimizer_type(const Optimizer *optimizer)
+{
+    return optimizer->type;
 }
 
 double optimizer_base_lr(const Optimizer *optimizer)

@@ -46,15 +46,28 @@ typedef struct Update {
 /* Never allocates, never fails. */
 typedef void UpdateKernel(const Update *update);
 
+/* No element of a parameter, or of a state of it, is larger in size. */
+typedef struct UpdateBound {
+    double x, state[OPTIMIZER_MAX_STATES];
+} UpdateBound;
+/* From what holds before an update, what holds after it where no element of the gradient is larger than `gradient`; the
+ * coefficient and coupled weight decay are in that. Infinite or NaN where nothing can be said: a divisor may be zero. */
+typedef void BoundRule(const Update *update, double gradient, UpdateBound *bound);
+
+typedef enum StateRole { STATE_OTHER, STATE_MOMENTUM, STATE_SECOND_MOMENT } StateRole;
+
 typedef struct OptimizerType {
     const char *name;
     const char *help;
-    const Field *fields;                                       /* into OptimizerOptions */
-    const char *state_names[OPTIMIZER_MAX_STATES];             /* as in torch's state_dict: "exp_avg", "momentum_buffer" */
+    const Field *fields;                           /* into OptimizerOptions */
+    const char *state_names[OPTIMIZER_MAX_STATES]; /* as in torch's state_dict: "exp_avg", "momentum_buffer" */
+    StateRole state_roles[OPTIMIZER_MAX_STATES];
+    bool decays_apart;                                         /* weight decay goes to the weights, not into the gradient */
     bool (*keeps)(const OptimizerOptions *options, int state); /* whether that state is kept; called for named states */
     double (*initial)(const OptimizerOptions *options);        /* value of state 0 before the first step; NULL: zero */
     const char *(*objection)(const OptimizerOptions *options); /* why these options do not go together, or NULL; may be NULL */
     UpdateKernel *update[VARIANT_COUNT];
+    BoundRule *bound;
 } OptimizerType;
 
 extern const OptimizerType *const optimizer_table[];
@@ -74,6 +87,20 @@ void optimizer_start_step(Optimizer *optimizer, const Schedule *schedule, int64_
  * Different parameters may be updated by different threads at once. */
 void optimizer_update(Optimizer *optimizer, int index, const float *gradient, double coefficient, UpdateStatistics *statistics);
 
+/* The next update of a parameter, without its gradient: options, this step's rate, weights and state. False where it does not
+ * learn. */
+bool optimizer_next(const Optimizer *optimizer, int index, Update *update);
+
+/* Whether the next updates of all parameters, and of their states, are sure to stay finite for a gradient of that 2-norm (times
+ * the coefficient, over all of them). Bounds are carried from update to update, so that this is next to nothing; the numbers
+ * themselves are looked at where the bounds do not tell. To be asked before every step's updates, after optimizer_start_step.
+ */
+bool optimizer_is_safe(Optimizer *optimizer, double gradient_norm);
+
+/* Weights or state were written by somebody else. */
+void optimizer_forget_bounds(Optimizer *optimizer);
+
+const OptimizerType *optimizer_type(const Optimizer *optimizer);
 double optimizer_base_lr(const Optimizer *optimizer);
 const char *optimizer_name(const Optimizer *optimizer);
 /* Bytes of state. */

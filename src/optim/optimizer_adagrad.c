@@ -1,4 +1,6 @@
 /* Adagrad: Duchi, Hazan & Singer 2011, "Adaptive subgradient methods for online learning and stochastic optimization". */
+#include <math.h>
+
 #include "optim/kernel_update.h"
 #include "optim/optimizer_fields.h"
 
@@ -25,12 +27,21 @@ static double initial(const OptimizerOptions *options)
     return options->initial_accumulator_value;
 }
 
+/* The divisor is eps at least. */
+static void bound(const Update *u, double gradient, UpdateBound *b)
+{
+    b->state[0] += gradient * gradient;
+    b->x += fabs(u->lr) * gradient / (double)(float)u->options->eps;
+}
+
 const OptimizerType optimizer_adagrad = {
     .name = "adagrad",
     .help = "gradient over the root of the sum of its squares so far",
     .fields = fields,
     .state_names = {"sum"},
+    .state_roles = {STATE_SECOND_MOMENT},
     .keeps = keeps,
     .initial = initial,
     .update = FLOAT_KERNEL_TABLE(update_adagrad),
+    .bound = bound,
 };

@@ -37,16 +37,6 @@ static HistogramList *list_new(HistogramStore *store, const RunHistogram *histog
     return list;
 }
 
-/* `zeros` may be written as a count or as a fraction; a fraction of 1 leaves nothing else to count. */
-static double zero_fraction(const RunHistogram *histogram, double total)
-{
-    double zeros = histogram->zeros;
-    if (!(zeros > 0))
-        return 0;
-    bool is_count = zeros > 1 || (zeros == 1 && total > 0);
-    return is_count ? zeros / (zeros + total) : zeros;
-}
-
 static void store(Arena *arena, StoredHistogram *slot, int64_t step, const RunHistogram *histogram)
 {
     if (histogram->count > slot->capacity) {
@@ -61,7 +51,8 @@ static void store(Arena *arena, StoredHistogram *slot, int64_t step, const RunHi
         slot->counts[i] = histogram->counts[i] > 0 ? histogram->counts[i] : 0;
         slot->total += slot->counts[i];
     }
-    slot->zeros = zero_fraction(histogram, slot->total);
+    double zeros = run_histogram_zeros(histogram);
+    slot->zeros = zeros > 0 ? zeros / (zeros + slot->total) : 0;
 }
 
 /* Keeps every other one; the memory of those that leave is used again. */

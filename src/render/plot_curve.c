@@ -107,6 +107,23 @@ void plot_curve_draw(Text *script, const char *name, const Series *series, Curve
     add_title(script, title);
 }
 
+void plot_curve_marks_data(Text *script, const char *name, const Series *series, int row)
+{
+    if (!plot_curve_has_values(series, row))
+        return;
+    plot_curve_data(script, name, series, row, false);
+    text_add(script, "set y2range [0:1]\n");
+}
+
+void plot_curve_marks(Text *script, const char *name, const Series *series, int row, unsigned colour, const char *title)
+{
+    if (!plot_curve_has_values(series, row))
+        return;
+    text_printf(script, ", $%s using 1:(0.03) axes x1y2 with points pointtype 9 pointsize 0.5 linecolor rgb '#%06x'", name,
+                colour);
+    add_title(script, title);
+}
+
 /* The height, as a part of the picture, at which a label near the row's first or last value does not lie on its curve. */
 static double free_height(const Series *series, int row, bool at_end)
 {

@@ -23,6 +23,13 @@ typedef enum CurveStyle {
 void plot_curve_draw(Text *script, const char *name, const Series *series, CurveStyle style, Colour colour, const char *title);
 /* Marks where a row is not finite: a band from where that begins and does not end, or a tick at each place at the top. */
 void plot_curve_nonfinite(Text *script, const Series *series, int row);
+/* A row of marks along the lower edge, on an axis of its own, where the row has values; nothing without any. The data block
+ * $NAME, before the `plot` command; and an element of it that follows another. */
+void plot_curve_marks_data(Text *script, const char *name, const Series *series, int row);
+void plot_curve_marks(Text *script, const char *name, const Series *series, int row, unsigned colour, const char *title);
+/* Of the marks of steps that a gradient scaler skipped, as of all that is not finite, and of those where a hook changed
+ * something (Okabe and Ito's reddish purple). */
+enum { PLOT_SKIP_COLOUR = 0xff0090, PLOT_HOOK_COLOUR = 0xcc79a7 };
 /* Whether any finite value of the row is there. */
 bool plot_curve_has_values(const Series *series, int row);
 

@@ -10,8 +10,9 @@ typedef struct Gathering {
     Arena *arena;
     PlotData *data;
     const char *const *parameter_names, *const *layer_names;
-    double *row;    /* as long as the longest list */
-    bool is_hooked; /* a hook has changed something in the step whose own event is still to come */
+    double *row;                /* as long as the longest list */
+    bool is_hooked;             /* a hook has changed something in the step whose own event is still to come, */
+    bool is_scaled, is_skipped; /* and a scaler ran in it, and skipped it */
 } Gathering;
 
 static void matrix_add(Gathering *in, PlotMatrix *matrix, bool by_layer, int64_t step)
@@ -128,7 +129,12 @@ static void gather_step(Gathering *in, const RunEvent *event)
     row[STEP_CLIP_COEFFICIENT] = has_both ? step.clipped_norm / step.grad_norm : run_missing();
     row[STEP_GENERATOR_LOSS] = run_event_number(event, "generator_loss");
     row[STEP_HOOKED] = in->is_hooked ? 1 : run_missing();
-    in->is_hooked = false;
+    row[STEP_SCALE] = in->is_scaled ? step.scale : run_missing();
+    row[STEP_SKIPPED] = in->is_skipped ? 1 : run_missing();
+    if (in->is_skipped)
+        row[STEP_GRAD_NORM] = row[STEP_CLIPPED_NORM] = run_missing();
+    in->data->scaler_skips += in->is_skipped;
+    in->is_hooked = in->is_scaled = in->is_skipped = false;
     series_add(in->data->steps, event->step, row);
     in->data->step_count++;
 }
@@ -174,12 +180,17 @@ static void gather(Gathering *in, const RunEvent *event)
     case RUN_EVENT_HISTOGRAM:
         histogram = run_event_histogram(event);
         histogram_store_add(&data->histograms, event->step, &histogram);
+        precision_log_add(&data->precision, event->step, &histogram);
         break;
     case RUN_EVENT_CLIP:
         data->clip_events++;
         break;
     case RUN_EVENT_PENALTY:
         gather_penalty(in, event);
+        break;
+    case RUN_EVENT_SCALER:
+        in->is_scaled = true;
+        in->is_skipped = run_event_number(event, "skipped") == 1;
         break;
     case RUN_EVENT_HOOK:
         in->is_hooked |= run_event_field(event, "changed") && run_event_field(event, "changed")->number == 1;
@@ -238,6 +249,7 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
     data->evaluation = series_new(arena, EVAL_ROWS);
     data->penalty = series_new(arena, PENALTY_ROWS);
     data->histograms = (HistogramStore){.arena = arena};
+    data->precision = (PrecisionLog){.arena = arena};
     read_config(arena, folder, data);
 
     const char **parameters = ARENA_ARRAY(arena, const char *, run->parameter_count + 1);
@@ -258,9 +270,11 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
         if (!run_reader_next(reader, &event, err))
             return NULL;
         if (event.kind == RUN_EVENT_NONE)
-            return data;
+            break;
         gather(&in, &event);
     }
+    precision_log_end(&data->precision);
+    return data;
 }
 
 /* The parameters of a layer follow each other. */

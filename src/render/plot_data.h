@@ -7,13 +7,26 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "monitor/precision_log.h"
 #include "monitor/run_reader.h"
 #include "render/histogram_store.h"
 #include "render/quantile.h"
 #include "render/series.h"
 
-/* Rows of `steps`. CLIP_COEFFICIENT is clipped_norm / grad_norm; HOOKED is 1 where a hook changed something, else missing. */
-enum { STEP_LOSS, STEP_GRAD_NORM, STEP_CLIPPED_NORM, STEP_CLIP_COEFFICIENT, STEP_GENERATOR_LOSS, STEP_HOOKED, STEP_ROWS };
+/* Rows of `steps`. CLIP_COEFFICIENT is clipped_norm / grad_norm; HOOKED is 1 where a hook changed something, else missing;
+ * SKIPPED where the gradient scaler skipped the step, whose gradient norm is then missing. SCALE is missing without a scaler.
+ */
+enum {
+    STEP_LOSS,
+    STEP_GRAD_NORM,
+    STEP_CLIPPED_NORM,
+    STEP_CLIP_COEFFICIENT,
+    STEP_GENERATOR_LOSS,
+    STEP_HOOKED,
+    STEP_SCALE,
+    STEP_SKIPPED,
+    STEP_ROWS
+};
 enum { EVAL_LOSS, EVAL_ACCURACY, EVAL_ROWS };
 enum { PENALTY_NORM, PENALTY_VALUE, PENALTY_ROWS };
 
@@ -47,7 +60,8 @@ typedef struct PlotData {
     int time_count;
     bool has_more_time; /* of more layers than are kept */
     HistogramStore histograms;
-    int64_t clip_events;
+    PrecisionLog precision; /* of gradients, all steps */
+    int64_t clip_events, scaler_skips;
     double max_norm;       /* of clipping by the total 2-norm, from config.json; NaN where there is none */
     double penalty_target; /* the norm that costs nothing, likewise */
 } PlotData;

@@ -4,8 +4,6 @@
 #include "render/plot_curve.h"
 #include "render/plot_output.h"
 
-enum { HOOK_COLOUR = 0xcc79a7 }; /* Okabe and Ito's reddish purple */
-
 static bool has_data(const PlotData *data)
 {
     return series_columns(data->steps) > 0;
@@ -29,6 +27,7 @@ static void draw_losses(Text *script, const PlotData *data)
         plot_curve_data(script, "validation", data->evaluation, EVAL_LOSS, range.is_log);
     if (has_generator)
         plot_curve_data(script, "generator", data->steps, STEP_GENERATOR_LOSS, range.is_log);
+    plot_curve_marks_data(script, "skipped", data->steps, STEP_SKIPPED);
     plot_curve_nonfinite(script, data->steps, STEP_LOSS);
     text_add(script, "plot ");
     plot_curve_draw(script, "loss", data->steps, CURVE_FULL, palette_line(0), has_generator ? "critic" : "training loss");
@@ -40,6 +39,7 @@ static void draw_losses(Text *script, const PlotData *data)
         text_add(script, ", ");
         plot_curve_draw(script, "validation", data->evaluation, CURVE_POINTS, palette_line(1), "validation loss");
     }
+    plot_curve_marks(script, "skipped", data->steps, STEP_SKIPPED, PLOT_SKIP_COLOUR, "skipped by the scaler");
     text_add(script, "\nunset label 1000\nunset label 1\nunset object 1\nunset arrow\n");
 }
 
@@ -62,10 +62,7 @@ static void draw_norms(Text *script, const PlotData *data)
     plot_script_steps(script, data->steps, true);
     plot_curve_data(script, "norm", data->steps, STEP_GRAD_NORM, range.is_log);
     plot_curve_data(script, "clipped", data->steps, STEP_CLIPPED_NORM, range.is_log);
-    if (plot_curve_has_values(data->steps, STEP_HOOKED)) {
-        plot_curve_data(script, "hooked", data->steps, STEP_HOOKED, false);
-        text_add(script, "set y2range [0:1]\n");
-    }
+    plot_curve_marks_data(script, "hooked", data->steps, STEP_HOOKED);
     plot_curve_nonfinite(script, data->steps, STEP_GRAD_NORM);
     text_add(script, "plot ");
     plot_curve_draw(script, "norm", data->steps, CURVE_FULL, palette_line(2),
@@ -77,11 +74,7 @@ static void draw_norms(Text *script, const PlotData *data)
     if (has_threshold)
         text_printf(script, ", %.17g with lines dashtype 2 linewidth 1.2 linecolor rgb '#222222' title 'max_norm %g'",
                     data->max_norm, data->max_norm);
-    if (plot_curve_has_values(data->steps, STEP_HOOKED)) /* a row of marks along the lower edge, on an axis of its own */
-        text_printf(script,
-                    ", $hooked using 1:(0.03) axes x1y2 with points pointtype 9 pointsize 0.5 linecolor rgb '#%06x' title "
-                    "'changed by a hook'",
-                    (unsigned)HOOK_COLOUR);
+    plot_curve_marks(script, "hooked", data->steps, STEP_HOOKED, PLOT_HOOK_COLOUR, "changed by a hook");
     text_add(script, "\n");
 }
 
@@ -97,7 +90,7 @@ static bool draw(PlotOutput *out, Error *err)
 
 const Plot plot_loss = {
     .name = "loss",
-    .help = "loss and total gradient norm over the steps, with the clipping threshold",
+    .help = "loss and total gradient norm over the steps, with the clipping threshold and steps that a scaler skipped",
     .needs = "`step` events",
     .has_data = has_data,
     .draw = draw,

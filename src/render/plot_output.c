@@ -71,12 +71,17 @@ bool plot_output_script(PlotOutput *out, const char *name, int width, int height
     return true;
 }
 
+bool plot_output_scene(PlotOutput *out, const char *name, const Scene *scene, Error *err)
+{
+    Text png = text_new(out->scratch), svg = text_new(out->scratch);
+    return (!out->options->png || (scene_png(scene, &png, err) && write_picture(out, name, "png", &png, err))) &&
+           (!out->options->svg || (scene_svg(scene, &svg, err) && write_picture(out, name, "svg", &svg, err)));
+}
+
 bool plot_output_heatmap(PlotOutput *out, const char *name, const Heatmap *heatmap, Error *err)
 {
-    Scene *scene = heatmap_scene(out->scratch, heatmap, NULL, err);
-    Text png = text_new(out->scratch), svg = text_new(out->scratch);
-    return scene && (!out->options->png || (scene_png(scene, &png, err) && write_picture(out, name, "png", &png, err))) &&
-           (!out->options->svg || (scene_svg(scene, &svg, err) && write_picture(out, name, "svg", &svg, err)));
+    const Scene *scene = heatmap_scene(out->scratch, heatmap, NULL, err);
+    return scene && plot_output_scene(out, name, scene, err);
 }
 
 void plot_script_colour(Text *script, Colour colour)

@@ -28,6 +28,7 @@ void plot_output_note(PlotOutput *out, const char *note);
 /* Runs a script, without terminal and output, for a picture of width x height points. A gnuplot that is missing or fails
  * leaves a note; false only when a file cannot be written. */
 bool plot_output_script(PlotOutput *out, const char *name, int width, int height, const Text *script, Error *err);
+bool plot_output_scene(PlotOutput *out, const char *name, const Scene *scene, Error *err);
 bool plot_output_heatmap(PlotOutput *out, const char *name, const Heatmap *heatmap, Error *err);
 
 /* A new script: colours, fonts, grid, and the picture's title ("TITLE - run") in the upper left corner. */

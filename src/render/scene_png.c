@@ -96,6 +96,8 @@ static void draw_text(Canvas *canvas, const SceneItem *item)
 {
     double x = item->x * SCENE_SCALE, y = item->y * SCENE_SCALE;
     double width = font_width(item->text, item->size) * SCENE_SCALE;
+    if (item->superscript) /* an anchor is that of the whole, as in SVG */
+        width += font_width(item->superscript, item->size * SUPERSCRIPT_SIZE) * SCENE_SCALE;
     double shift = item->anchor == ANCHOR_START ? 0 : item->anchor == ANCHOR_END ? width : width / 2;
     *(item->is_upright ? &y : &x) += item->is_upright ? shift : -shift;
     draw_string(canvas, item, item->text, &x, &y, item->size);

@@ -384,22 +384,30 @@ static unsigned char *put_parameter(unsigned char *at, const Parameter *paramete
     return at;
 }
 
-bool tensor_file_write(const char *path, Parameter *const parameters[], int count, Arena *scratch, Error *err)
+Bytes tensor_file_bytes(Parameter *const parameters[], int count, Arena *arena)
 {
-    const Parameter **sorted = ARENA_ARRAY(scratch, const Parameter *, count + 1);
+    const Parameter **sorted = ARENA_ARRAY(arena, const Parameter *, count + 1);
     for (int i = 0; i < count; i++)
         sorted[i] = parameters[i];
     qsort(sorted, (size_t)count, sizeof *sorted, by_width_and_name);
     size_t total;
-    Text header = write_header(sorted, count, &total, scratch);
+    Text header = write_header(sorted, count, &total, arena);
     size_t bytes = LENGTH_BYTES + header.length + total;
-    unsigned char *content = arena_try(scratch, bytes);
+    unsigned char *content = arena_try(arena, bytes);
     if (!content)
-        return error_in_file(err, path, 0, 0, "no memory for the %zu bytes of this file", bytes);
+        return (Bytes){NULL, bytes};
     unsigned char *at = put_bits(content, header.length, LENGTH_BYTES);
     memcpy(at, header.at, header.length);
     at += header.length;
     for (int i = 0; i < count; i++)
         at = put_parameter(at, sorted[i]);
-    return file_write(path, content, bytes, err);
+    return (Bytes){content, bytes};
+}
+
+bool tensor_file_write(const char *path, Parameter *const parameters[], int count, Arena *scratch, Error *err)
+{
+    Bytes bytes = tensor_file_bytes(parameters, count, scratch);
+    if (!bytes.at)
+        return error_in_file(err, path, 0, 0, "no memory for the %zu bytes of this file", bytes.count);
+    return file_write(path, bytes.at, bytes.count, err);
 }

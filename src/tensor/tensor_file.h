@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "tensor/parameter.h"
 #include "tensor/shape.h"
 
@@ -45,5 +46,7 @@ bool tensor_file_load(const TensorFile *file, Parameter *const parameters[], int
 /* Writes the parameters (F32; counters as I64) sorted by descending alignment, then name, metadata {"format": "pt"}; whole or
  * not at all. */
 bool tensor_file_write(const char *path, Parameter *const parameters[], int count, Arena *scratch, Error *err);
+/* The bytes of that file; at NULL when there is no memory for them. */
+Bytes tensor_file_bytes(Parameter *const parameters[], int count, Arena *arena);
 
 #endif

@@ -12,9 +12,9 @@
 #include "train/gan_config.h"
 
 typedef struct RootOptions {
-    const char *name, *weights;
+    const char *name, *weights, *optimizer_state;
     int64_t seed;
-    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *hooks, *monitor, *output;
+    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *precision, *hooks, *monitor, *output;
 } RootOptions;
 
 static const Field root_fields[] = {
@@ -24,6 +24,7 @@ static const Field root_fields[] = {
     {"model", FIELD_JSON, offsetof(RootOptions, model), .help = "an object or the path of a file"},
     {"gan", FIELD_JSON, offsetof(RootOptions, gan), .help = "instead of model and loss: a generator and a critic"},
     {"weights", FIELD_PATH, offsetof(RootOptions, weights), .help = "safetensors file to start from"},
+    {"optimizer_state", FIELD_PATH, offsetof(RootOptions, optimizer_state), .help = "safetensors file of it to start from"},
     {"data", FIELD_JSON, offsetof(RootOptions, data), .required = true, .help = "an object or the path of a file"},
     {"loss", FIELD_JSON, offsetof(RootOptions, loss), .help = "a name or an object"},
     {"optimizer", FIELD_JSON, offsetof(RootOptions, optimizer), "{}", .help = "by default sgd at 0.01"},
@@ -31,6 +32,7 @@ static const Field root_fields[] = {
     {"train", FIELD_JSON, offsetof(RootOptions, train), .required = true, .help = "steps or epochs, and how"},
     {"clip", FIELD_JSON, offsetof(RootOptions, clip), .help = "gradient clipping"},
     {"penalty", FIELD_JSON, offsetof(RootOptions, penalty), .help = "what is added to the loss: a gradient penalty"},
+    {"precision", FIELD_JSON, offsetof(RootOptions, precision), "{}", .help = "number type of products; loss scaling"},
     {"hooks", FIELD_JSON, offsetof(RootOptions, hooks), "[]", .help = "what watches or changes gradients and outputs"},
     {"monitor", FIELD_JSON, offsetof(RootOptions, monitor), "{}", .help = "what is measured"},
     {"output", FIELD_JSON, offsetof(RootOptions, output), "{}", .help = "what is written"},
@@ -48,10 +50,16 @@ static const Field train_fields[] = {
     {"drop_last", FIELD_BOOL, offsetof(TrainOptions, drop_last), "false", .help = "drops an incomplete micro-batch"},
     {"eval_every", FIELD_INTEGER, offsetof(TrainOptions, eval_every), "0", .limit = FIELD_NOT_NEGATIVE,
      .help = "steps between evaluations; 0: each epoch"},
+    {"checkpoint_every", FIELD_INTEGER, offsetof(TrainOptions, checkpoint_every), "0", .limit = FIELD_NOT_NEGATIVE,
+     .help = "steps between checkpoints; 0: only where training stops"},
+    {"checkpoint_keep", FIELD_INTEGER, offsetof(TrainOptions, checkpoint_keep), "2", .limit = FIELD_POSITIVE,
+     .help = "checkpoints that stay: the newest ones"},
     {"memory_limit", FIELD_INTEGER, offsetof(TrainOptions, memory_limit), .limit = FIELD_POSITIVE,
      .help = "bytes of workspace; layers are recomputed to stay below"},
     {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices,
      .help = "what to do with a step that is not finite"},
+    {"first_draw", FIELD_INTEGER, offsetof(TrainOptions, first_draw), .limit = FIELD_NOT_NEGATIVE,
+     .help = "random numbers are those of this micro-batch and the next, from 0"},
     {0}};
 
 /* Puts the content of the file that object.KEY names in its place. */
@@ -151,6 +159,7 @@ static bool count_steps(Config *config, const Json *train, Error *err)
         return false;
     }
     int64_t in_step = config->gan ? config->gan->critic_steps : config->train.accumulate;
+    in_step = in_step ? in_step : 1;
     config->steps_per_epoch = (micro + in_step - 1) / in_step;
     if (config->train.epochs && config->gan) /* its steps do not end with an epoch */
         config->train.steps = (config->train.epochs * micro + in_step - 1) / in_step;
@@ -201,6 +210,28 @@ static bool load_weights(Config *config, Arena *scratch, Error *err)
     return file && tensor_file_load(file, config->model->state, config->model->states, scratch, err);
 }
 
+Parameter **config_optimizer_state(const Config *config, int *count, Arena *arena)
+{
+    const Optimizer *const both[] = {config->optimizer, config->gan ? config->gan->generator_optimizer : NULL};
+    int counts[2] = {0};
+    Parameter *const *states[2] = {NULL};
+    for (int i = 0; i < 2 && both[i]; i++)
+        states[i] = optimizer_state(both[i], &counts[i]);
+    *count = counts[0] + counts[1];
+    Parameter **all = ARENA_ARRAY(arena, Parameter *, *count + 1);
+    for (int i = 0; i < *count; i++)
+        all[i] = i < counts[0] ? states[0][i] : states[1][i - counts[0]];
+    return all;
+}
+
+static bool load_optimizer(const Config *config, Arena *scratch, Error *err)
+{
+    int count;
+    Parameter *const *state = config_optimizer_state(config, &count, scratch);
+    const TensorFile *file = tensor_file_read(scratch, config->optimizer_state, err);
+    return file && tensor_file_load(file, state, count, scratch, err);
+}
+
 /* "a/spiral.json" -> "spiral" */
 static const char *name_of_file(Arena *arena, const char *path)
 {
@@ -249,6 +280,7 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
     fields_read(arena, json, "the config", &(FieldSet){root_fields, &root}, 1, err);
     config->seed = (uint64_t)root.seed;
     config->weights = root.weights;
+    config->optimizer_state = root.optimizer_state;
     config->monitor = root.monitor;
     config->output = root.output;
     config->name = root.name ? root.name : name_of_file(arena, path);
@@ -271,6 +303,8 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
         config->clip = clip_new(arena, root.clip, weights, err);
     if (config->model)
         config->hooks = hooks_read(arena, root.hooks, config->model, err);
+    if (root.precision)
+        mixed_precision_read(arena, root.precision, &config->precision, err);
     bool has_penalty = penalty_read(arena, root.penalty, &config->penalty, err) && config->penalty;
     if (has_penalty && has_data && !config->gan)
         penalty_check(config->penalty, &config->data.training, root.penalty, err);
@@ -283,6 +317,8 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
         model_initialise(config->model, config->seed);
         if (config->weights)
             load_weights(config, scratch, err);
+        if (config->optimizer_state)
+            load_optimizer(config, scratch, err);
     }
     arena_free(scratch);
     return error_count(err) ? NULL : config;

@@ -15,6 +15,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/hook.h"
+#include "train/mixed_precision.h"
 #include "train/penalty.h"
 
 typedef enum NonfinitePolicy { NONFINITE_STOP, NONFINITE_SKIP, NONFINITE_CONTINUE } NonfinitePolicy;
@@ -24,10 +25,13 @@ typedef struct TrainOptions {
     int64_t epochs;     /* 0 where the config says steps */
     int64_t batch_size; /* of a micro-batch */
     int64_t accumulate;
-    int64_t eval_every;   /* 0: after each epoch */
-    int64_t memory_limit; /* bytes of a training workspace; 0: none */
+    int64_t eval_every;       /* 0: after each epoch */
+    int64_t checkpoint_every; /* 0: only where training stops */
+    int64_t checkpoint_keep;  /* the newest ones */
+    int64_t memory_limit;     /* bytes of a training workspace; 0: none */
     bool shuffle, drop_last;
-    int nonfinite; /* NonfinitePolicy */
+    int nonfinite;      /* NonfinitePolicy */
+    int64_t first_draw; /* the micro-batch whose random numbers the first one of the run draws, from 0 */
 } TrainOptions;
 
 typedef struct Gan Gan; /* gan_config.h */
@@ -37,9 +41,10 @@ typedef struct Config {
     const char *path;
     const char *name;
     uint64_t seed;
-    const char *weights; /* file to start from, or NULL */
-    Model *model;        /* initialised, or loaded; of a GAN: both nets */
-    Gan *gan;            /* NULL: a model learns from targets */
+    const char *weights;         /* file to start from, or NULL */
+    const char *optimizer_state; /* likewise */
+    Model *model;                /* initialised, or loaded; of a GAN: both nets */
+    Gan *gan;                    /* NULL: a model learns from targets */
     DataSplit data;
     Targets targets;
     Loss *loss;
@@ -48,6 +53,7 @@ typedef struct Config {
     Clip *clip; /* NULL: none */
     HookSet *hooks;
     Penalty *penalty; /* NULL: none */
+    MixedPrecision precision;
     TrainOptions train;
     int64_t steps_per_epoch;
     int recompute_leaves, recompute_group; /* chosen for train.memory_limit: see ModelBuildOptions; 0: nothing is recomputed */
@@ -60,6 +66,8 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
 /* The JSON of a config: model and data inlined, assignments made, nothing checked yet. */
 Json *config_read_json(Arena *arena, const char *path, const char *const sets[], int count, Error *err);
 
+/* The state of all optimizers, as optimizer_state() gives it, in one list. */
+Parameter **config_optimizer_state(const Config *config, int *count, Arena *arena);
 /* Bytes of the state of all optimizers. */
 size_t config_optimizer_bytes(const Config *config);
 

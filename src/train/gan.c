@@ -55,7 +55,7 @@ bool gan_prepare(Trainer *t, Error *err)
         if (!build_critic(t, first, last, trainer_measures(t, step), err) ||
             !trainer_graph(t, gan->generator, first, trainer_measures(t, step), err))
             return false;
-    return (config->gan->critic_steps == 1 || build_critic(t, first, last, false, err)) && sampler_for(t, first, err) &&
+    return (config->gan->critic_steps <= 1 || build_critic(t, first, last, false, err)) && sampler_for(t, first, err) &&
            sampler_for(t, last, err);
 }
 
@@ -90,6 +90,7 @@ static bool gather(Trainer *t, int64_t size, Error *err)
     draw_latent(t, sampler);
     workspace_context(sampler->workspace)->step = t->runs;
     plan_run(sampler->plan, sampler->workspace, t->threads);
+    t->sampler = sampler;
     memcpy(gan->samples + values, sampler->output, sizeof(float) * values);
     fill(gan->labels, scores, config->gan->real);
     fill(gan->labels + scores, scores, config->gan->fake);
@@ -187,7 +188,7 @@ TrainStatus gan_make_step(Trainer *t, Error *err)
 {
     const int64_t critic_steps = t->config->gan->critic_steps;
     const bool measured = trainer_measures(t, t->step + 1);
-    StepReport report = {0}, generator = {0};
+    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = trainer_scale(t)}, generator = {0};
     const StepGraph *critic = NULL;
     int64_t samples = 0, epoch = t->epoch;
     bool is_skipped = false;
@@ -196,21 +197,27 @@ TrainStatus gan_make_step(Trainer *t, Error *err)
     t->is_stopped = false;
     for (int64_t k = 0; k < critic_steps && !t->is_stopped; k++) {
         t->is_reported = k == critic_steps - 1;
-        report = (StepReport){.step = t->step + 1, .epoch = epoch, .scale = 1};
+        report = (StepReport){.step = t->step + 1, .epoch = epoch, .scale = trainer_scale(t)};
         if (!update_critic(t, measured && t->is_reported, &report, &critic, err))
             return TRAIN_FAILED;
+        t->is_torn = t->is_stopped && k;
         samples += report.samples;
         is_skipped |= report.skipped;
     }
     report.samples = samples;
     report.skipped = is_skipped;
-    if (critic && !t->is_stopped) {
+    if (!t->is_stopped) {
         t->is_reported = true;
         if (!update_generator(t, measured, &generator, err))
             return TRAIN_FAILED;
+        t->is_torn = t->is_stopped && critic_steps;
         add_generator(&report, &generator);
         const ModelNet *net = t->gan->critic;
-        memcpy(t->gradient + net->parameter, critic->gradient + net->parameter, sizeof *t->gradient * (size_t)net->parameters);
+        if (critic)
+            memcpy(t->gradient + net->parameter, critic->gradient + net->parameter,
+                   sizeof *t->gradient * (size_t)net->parameters);
+        else
+            report.lr = generator.lr;
     }
     return trainer_end_step(t, &report, measured, err);
 }

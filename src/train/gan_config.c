@@ -20,8 +20,8 @@ static const Field gan_fields[] = {
     {"generator_optimizer", FIELD_JSON, offsetof(GanOptions, optimizer[GAN_GENERATOR]),
      .help = "by default the config's optimizer"},
     {"critic_optimizer", FIELD_JSON, offsetof(GanOptions, optimizer[GAN_CRITIC]), .help = "by default the config's optimizer"},
-    {"critic_steps", FIELD_INTEGER, offsetof(GanOptions, critic_steps), "5", .limit = FIELD_POSITIVE,
-     .help = "updates of the critic in a step"},
+    {"critic_steps", FIELD_INTEGER, offsetof(GanOptions, critic_steps), "5", .limit = FIELD_NOT_NEGATIVE,
+     .help = "updates of the critic in a step; 0: the generator learns alone"},
     {"loss", FIELD_CHOICE, offsetof(GanOptions, loss), "\"wasserstein\"", .choices = loss_choices,
      .help = "wasserstein, or standard: cross entropy, the generator's non-saturating"},
     {0}};

@@ -50,6 +50,7 @@ typedef struct TargetNodes {
 struct StepHooks {
     HookSet *hooks;
     const char *net; /* layers that are seen: their paths begin so */
+    LossScale scale;
     Variant variant;
     TargetNodes *nodes; /* of each target */
 };
@@ -208,9 +209,11 @@ bool hooks_are_empty(const HookSet *hooks)
 static Node *build_states(const Target *target, Node **state, Node *first)
 {
     Graph *graph = first->graph;
+    const char *part = graph->part;
     const char *const name = target->at == HOOK_OUTPUT ? "output" : "grad";
     int count = 0;
     state[count++] = first;
+    graph->part = arena_printf(graph->arena, "hook on %s (%s)", target->on, place_names[target->at]);
     for (int i = 0; i < target->actions; i++) {
         if (target->action[i].kind != ACTION_EXPRESSION)
             continue;
@@ -227,6 +230,7 @@ static Node *build_states(const Target *target, Node **state, Node *first)
                                shape_text(graph->arena, after->shape), shape_text(graph->arena, before->shape));
         state[count++] = after;
     }
+    graph->part = part;
     return state[count - 1];
 }
 
@@ -237,10 +241,14 @@ static Node *difference_of(const Target *target, Node *const *state)
     return op_sum(op_one_minus(op_equal(state[0], state[target->states - 1])));
 }
 
-StepHooks *step_hooks_new(HookSet *hooks, const char *net, Variant variant, Arena *arena)
+StepHooks *step_hooks_new(HookSet *hooks, const char *net, const LossScale *scale, Variant variant, Arena *arena)
 {
     StepHooks *step = ARENA_NEW(arena, StepHooks);
-    *step = (StepHooks){.hooks = hooks, .net = net, .variant = variant, .nodes = ARENA_ARRAY(arena, TargetNodes, hooks->count)};
+    *step = (StepHooks){.hooks = hooks,
+                        .net = net,
+                        .scale = *scale,
+                        .variant = variant,
+                        .nodes = ARENA_ARRAY(arena, TargetNodes, hooks->count)};
     return step;
 }
 
@@ -266,9 +274,10 @@ typedef struct GradientContext {
 
 static Node *on_gradient(Node *y, Node *dy, void *context)
 {
-    (void)y;
     const GradientContext *c = context;
-    return build_target(c->step, c->index, dy);
+    const LossScale *scale = &c->step->scale;
+    Node *seen = loss_scale_remove(scale, dy), *last = build_target(c->step, c->index, seen);
+    return last == seen ? dy : loss_scale_apply(scale, last, y->precision);
 }
 
 Node *step_hooks_on_output(void *context, const Layer *layer, Node *y)
@@ -314,6 +323,16 @@ void step_hooks_roots(const StepHooks *step, Node *roots[], int *count)
     }
 }
 
+void step_hooks_stops(const StepHooks *step, Node *roots[], int *count)
+{
+    for (int i = 0; i < step->hooks->count; i++) {
+        const Target *target = &step->hooks->target[i];
+        for (int a = 0; step->nodes[i].state && a < target->actions; a++)
+            if (target->action[a].kind == ACTION_STOP)
+                roots[(*count)++] = step->nodes[i].state[target->action[a].state];
+    }
+}
+
 void hooks_begin(HookSet *hooks)
 {
     for (int i = 0; i < hooks->count; i++) {
@@ -346,16 +365,23 @@ bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace
     return true;
 }
 
+static Graph *build_on_gradient(Target *target, const Model *model, Arena *arena)
+{
+    Graph *graph = graph_new(arena);
+    graph->scope = model->parameter[target->parameter]->layer;
+    target->input = graph_input(graph, "grad", model->parameter[target->parameter]->shape);
+    target->state = ARENA_ARRAY(arena, Node *, target->states);
+    build_states(target, target->state, target->input);
+    return graph;
+}
+
 bool hooks_compile(HookSet *hooks, const Model *model, Variant variant, Arena *arena, Error *err)
 {
     for (int i = 0; i < hooks->count; i++) {
         Target *target = &hooks->target[i];
         if (target->at != HOOK_GRAD)
             continue;
-        Graph *graph = graph_new(arena);
-        target->input = graph_input(graph, "grad", model->parameter[target->parameter]->shape);
-        target->state = ARENA_ARRAY(arena, Node *, target->states);
-        build_states(target, target->state, target->input);
+        Graph *graph = build_on_gradient(target, model, arena);
         target->plan = plan_compile(graph, target->state, target->states, variant, arena, err);
         target->workspace = target->plan ? workspace_new(target->plan, arena, err) : NULL;
         if (!target->workspace)
@@ -396,6 +422,28 @@ bool hooks_on_gradient(HookSet *hooks, int parameter, float *gradient, int64_t s
             return false;
     }
     return true;
+}
+
+Replay *hooks_replay(const HookSet *hooks, const Model *model, int parameter, float *gradient, Variant variant, Arena *arena,
+                     Error *err)
+{
+    for (int i = 0; i < hooks->count; i++) {
+        Target target = hooks->target[i];
+        if (target.at != HOOK_GRAD || target.parameter != parameter)
+            continue;
+        Graph *graph = build_on_gradient(&target, model, arena);
+        Plan *plan = plan_compile_apart(graph, target.state, target.states, variant, arena, err);
+        Workspace *workspace = plan ? workspace_new(plan, arena, err) : NULL;
+        if (!workspace)
+            return NULL;
+        const size_t bytes = sizeof(float) * shape_count(target.shape);
+        memcpy(workspace_value(workspace, target.input), gradient, bytes);
+        Replay *replay = replay_run(plan, workspace, variant, target.state, target.states, NULL, arena);
+        if (replay->is_found)
+            return replay;
+        memcpy(gradient, workspace_value(workspace, target.state[target.states - 1]), bytes);
+    }
+    return NULL;
 }
 
 /* States that are reported: the first, and those that a later `log` sees. */

@@ -7,10 +7,12 @@
 #define GRADTOOL_TRAIN_HOOK_H
 
 #include "autograd/expression.h"
+#include "autograd/replay.h"
 #include "autograd/watch.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "nn/model.h"
+#include "train/loss_scale.h"
 
 typedef enum HookPlace { HOOK_GRAD, HOOK_OUTPUT, HOOK_OUTPUT_GRAD } HookPlace;
 
@@ -37,12 +39,16 @@ bool hooks_are_empty(const HookSet *hooks);
 typedef struct StepHooks StepHooks;
 /* They change values in every layer, but only those in layers whose path begins with `net` ("" for all) are seen and reported.
  */
-StepHooks *step_hooks_new(HookSet *hooks, const char *net, Variant variant, Arena *arena);
+/* They see gradients without the loss scale. */
+StepHooks *step_hooks_new(HookSet *hooks, const char *net, const LossScale *scale, Variant variant, Arena *arena);
 /* A LayerHook whose context is the StepHooks. */
 Node *step_hooks_on_output(void *context, const Layer *layer, Node *y);
 /* Appends the nodes that must be readable after a run to roots[*count]; at most step_hooks_root_limit of them. */
 int step_hooks_root_limit(const HookSet *hooks);
 void step_hooks_roots(const StepHooks *step, Node *roots[], int *count);
+
+/* Likewise the nodes that `stop_if_nonfinite` looks at; as many at most. */
+void step_hooks_stops(const StepHooks *step, Node *roots[], int *count);
 
 /* A step begins; a micro-batch of it has run; then, for each parameter with a gradient, its hooks; then the reports. */
 void hooks_begin(HookSet *hooks);
@@ -51,6 +57,10 @@ bool hooks_ran(HookSet *hooks, const StepHooks *step, const Workspace *workspace
 /* Compiles the parameter hooks; once, before the first step. */
 bool hooks_compile(HookSet *hooks, const Model *model, Variant variant, Arena *arena, Error *err);
 bool hooks_on_gradient(HookSet *hooks, int parameter, float *gradient, int64_t step, HookSave *save, void *context, Error *err);
+/* Runs the hooks on one parameter's gradient again, node by node, from `gradient` before them; it is changed as they change it.
+ * NULL where they make nothing that is not finite (or with an error). */
+Replay *hooks_replay(const HookSet *hooks, const Model *model, int parameter, float *gradient, Variant variant, Arena *arena,
+                     Error *err);
 /* Report number `index` of the step, from 0; false when there are no more. */
 bool hooks_report(const HookSet *hooks, int64_t step, int index, HookReport *report);
 /* The hook that wants the training stopped, because it saw a value that is not finite; NULL: none. */

@@ -52,8 +52,10 @@ int penalty_rows(const Penalty *penalty, int batch)
     return penalty->at == PENALTY_AT_DATA ? batch : (batch + 1) / 2;
 }
 
-PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *graph, const ModelNodes *nodes, int batch)
+PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, const LossScale *scale, const ModelNodes *nodes,
+                           int batch)
 {
+    Graph *graph = nodes->output->graph;
     int rows = penalty_rows(penalty, batch);
     PenaltyNodes p = {.factor = graph_input(graph, "penalty factor", SHAPE_SCALAR)};
     Node *x = nodes->input, *output = nodes->output, *slope;
@@ -65,7 +67,8 @@ PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *gr
                                  .batch = rows, .training = true, .input = x, .first = nodes, .first_net = nodes->first_net})
                 .output;
     }
-    graph_gradient(op_sum(output), NULL, &x, 1, NULL, 0, &slope);
+    graph_gradient(op_sum(output), scale->scale, &x, 1, NULL, 0, &slope);
+    slope = loss_scale_remove(scale, slope);
     if (!slope) /* the output does not depend on the input */
         slope = op_zeros_like(x);
     Node *flat = op_reshape(slope, SHAPE(rows, (int)(shape_count(x->shape) / (size_t)rows)));

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "data/dataset.h"
 #include "nn/model.h"
+#include "train/loss_scale.h"
 
 typedef struct Penalty {
     double weight, target;
@@ -30,7 +31,9 @@ typedef struct PenaltyNodes {
 } PenaltyNodes;
 /* Rows that a batch adds: its samples, or one pair for every two of them. */
 int penalty_rows(const Penalty *penalty, int batch);
-PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, Graph *graph, const ModelNodes *nodes, int batch);
+/* With a loss scale the inner gradient is scaled, too, and its norm taken after it is divided by the scale in float32. */
+PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, const LossScale *scale, const ModelNodes *nodes,
+                           int batch);
 
 /* Fills [rows, input] with a * real + (1 - a) * fake, a uniform in [0, 1), of pairs drawn at random from a batch's samples: a
  * pure function of seed and run. Without samples of either kind the others stand in for them. */

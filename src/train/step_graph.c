@@ -17,6 +17,27 @@ static void separate_gradients(Graph *graph, Node *grad[], int count)
     }
 }
 
+typedef struct Unscaled {
+    const LossScale *scale;
+    Node **into;
+} Unscaled;
+
+static Node *keep_unscaled(Node *y, Node *dy, void *context)
+{
+    (void)y;
+    const Unscaled *unscaled = context;
+    *unscaled->into = loss_scale_remove(unscaled->scale, dy);
+    return dy;
+}
+
+/* Where the gradient of y is made, so that it need not be kept until the end for its sake. */
+static void watch_without_scale(StepGraph *g, Node *y, Node **into)
+{
+    Unscaled *unscaled = ARENA_NEW(y->graph->arena, Unscaled);
+    *unscaled = (Unscaled){&g->view.scale, into};
+    graph_on_gradient(y, keep_unscaled, unscaled);
+}
+
 static void differentiate(StepGraph *g, const Config *config, Graph *graph, const Observer *observer)
 {
     const Model *model = config->model;
@@ -40,12 +61,15 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     if (config->penalty &&
         config->penalty->at == PENALTY_AT_DATA) /* its input requires a gradient, so all that follow it have one */
         learned[trainable++] = g->model.input;
-    graph_gradient(g->objective, NULL, wrt, weights + leaves, learned, trainable, grad);
+    Node **unscaled = ARENA_ARRAY(graph->arena, Node *, leaves);
+    for (int i = 0; i < leaves && g->view.scale.scale; i++)
+        watch_without_scale(g, wrt[weights + i], &unscaled[i]);
+    graph_gradient(g->objective, g->view.scale.scale, wrt, weights + leaves, learned, trainable, grad);
     for (int i = 0; i < weights; i++)
         if (!model->parameter[net->parameter + i]->frozen)
             weight_grad[net->parameter + i] = grad[i];
     for (int i = 0; i < leaves; i++)
-        leaf_grad[net->leaf + i] = grad[weights + i];
+        leaf_grad[net->leaf + i] = unscaled[i] ? unscaled[i] : loss_scale_remove(&g->view.scale, grad[weights + i]);
     separate_gradients(graph, weight_grad, model->parameters);
     g->view.grad = weight_grad;
     g->view.leaf_grad = leaf_grad;
@@ -55,7 +79,7 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
 static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
 {
     int weights = config->model->parameters, roots = 0;
-    Node **root = ARENA_ARRAY(arena, Node *, weights + 4 + (g->hooks ? step_hooks_root_limit(config->hooks) : 0));
+    Node **root = g->root = ARENA_ARRAY(arena, Node *, weights + 4 + (g->hooks ? step_hooks_root_limit(config->hooks) : 0));
     if (g->loss.sum)
         root[roots++] = g->loss.sum;
     if (g->penalty.sum) {
@@ -68,8 +92,9 @@ static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *
         if (g->view.grad[i])
             root[roots++] = g->view.grad[i];
     if (g->hooks && g->view.grad)
-        step_hooks_roots(g->hooks, root, &roots);
-    return plan_compile(graph, root, roots, g->view.variant, arena, err);
+        (g->is_apart ? step_hooks_stops : step_hooks_roots)(g->hooks, root, &roots);
+    g->roots = roots;
+    return (g->is_apart ? plan_compile_apart : plan_compile)(graph, root, roots, g->view.variant, arena, err);
 }
 
 static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
@@ -84,6 +109,10 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
         g->target = workspace_value(g->workspace, g->loss.target);
         g->factor = workspace_value(g->workspace, g->loss.factor);
         g->sum = workspace_value(g->workspace, g->loss.sum);
+    }
+    if (g->view.scale.scale) {
+        g->scale = workspace_value(g->workspace, g->view.scale.scale);
+        g->inverse_scale = workspace_value(g->workspace, g->view.scale.inverse);
     }
     g->output = workspace_value(g->workspace, g->model.output);
     g->interpolates = g->penalty.input ? workspace_value(g->workspace, g->penalty.input) : NULL;
@@ -105,9 +134,12 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
     StepGraph *g = ARENA_NEW(arena, StepGraph);
     const Model *model = config->model;
     Node **leaf = ARENA_ARRAY(arena, Node *, model->leaves);
+    const LossScale scale =
+        training && !alone && config->precision.has_scaler ? loss_scale_new(graph) : (LossScale){NULL, NULL};
     g->net = net;
     g->batch = batch;
-    g->hooks = hooks_are_empty(config->hooks) ? NULL : step_hooks_new(config->hooks, net->name, variant, arena);
+    graph->autocast = config->precision.type;
+    g->hooks = hooks_are_empty(config->hooks) ? NULL : step_hooks_new(config->hooks, net->name, &scale, variant, arena);
     g->model = model_build_with(model, graph,
                                 &(ModelBuildOptions){.batch = batch,
                                                      .training = training,
@@ -124,6 +156,7 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
         .batch = batch,
         .variant = variant,
         .leaf = leaf,
+        .scale = scale,
         .leaves = model->leaves,
         .parameters = model->parameters,
     };
@@ -134,13 +167,16 @@ static StepGraph *begin_training(Arena *arena, const Config *config, const Model
                                  const Observer *observer, Graph *graph)
 {
     StepGraph *g = begin(arena, config, net, false, batch, variant, true, graph);
+    graph->part = "loss";
     g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     g->is_measured = observer != NULL;
     g->objective = g->loss.value;
     if (config->penalty && net == &config->model->net[config->model->nets - 1]) {
-        g->penalty = penalty_build(config->penalty, config->model, graph, &g->model, batch);
+        graph->part = "penalty";
+        g->penalty = penalty_build(config->penalty, config->model, &g->view.scale, &g->model, batch);
         g->objective = op_add(g->objective, g->penalty.value);
     }
+    graph->part = NULL;
     differentiate(g, config, graph, observer);
     return g;
 }
@@ -216,6 +252,37 @@ StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const Mode
     Graph *graph = graph_new(arena);
     StepGraph *g = begin(arena, config, net, true, batch, variant, true, graph);
     return compile(g, config, graph, arena, err) ? g : NULL;
+}
+
+StepGraph *step_graph_new_replay(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch,
+                                 Variant variant, Error *err)
+{
+    Graph *graph = graph_new(arena);
+    StepGraph *g = alone ? begin(arena, config, net, true, batch, variant, true, graph)
+                         : begin_training(arena, config, net, batch, variant, NULL, graph);
+    g->is_apart = true;
+    return compile(g, config, graph, arena, err) ? g : NULL;
+}
+
+/* The graph for one sample more has the same nodes, and what stands by sample is longer there. */
+ReplayRows step_graph_rows(const StepGraph *g, const Config *config, Arena *arena)
+{
+    const Graph *graph = g->view.graph;
+    ReplayRows rows = {.per_row = NULL, .count = g->batch};
+    Arena *scratch = arena_new(arena);
+    Graph *longer = graph_new(scratch);
+    begin_training(scratch, config, g->net, g->batch + 1, g->view.variant, NULL, longer);
+    if (longer->count == graph->count && !longer->error) {
+        int *per_row = ARENA_ARRAY(arena, int, graph->count);
+        for (int i = 0; i < graph->count; i++) {
+            const Shape shape = graph->node[i]->shape;
+            int more = shape.rank ? longer->node[i]->shape.dim[0] - shape.dim[0] : 0;
+            per_row[i] = more > 0 && shape.dim[0] == more * g->batch ? more : 0;
+        }
+        rows.per_row = per_row;
+    }
+    arena_free(scratch);
+    return rows;
 }
 
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err)

@@ -15,10 +15,14 @@ typedef struct StepGraph {
     Node *objective;      /* what is differentiated */
     TrainGraph view;
     StepHooks *hooks; /* NULL: none */
+    bool is_apart;    /* for replays */
+    Node **root;      /* what is readable after a run */
+    int roots;
     Plan *plan;
     Workspace *workspace;
     float *input, *target, *factor; /* to be written before a run; NULL where the graph does not read it */
     const float *sum;               /* of the loss's terms */
+    float *scale, *inverse_scale;   /* of the loss; likewise */
     float *interpolates, *penalty_factor;
     const float *penalty_sum, *penalty_norm_sum;
     const float *output; /* without gradient only */
@@ -35,6 +39,11 @@ bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Ob
 /* The output of `net` alone, as in training: forward only, without loss. */
 StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
                                   Error *err);
+/* The graph of step_graph_new, or where `alone` of step_graph_new_sampler, for replay_run(). */
+StepGraph *step_graph_new_replay(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch,
+                                 Variant variant, Error *err);
+/* For replay_run(): which values of that graph stand by sample. */
+ReplayRows step_graph_rows(const StepGraph *g, const Config *config, Arena *arena);
 /* Forward only, in evaluation mode. */
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
 

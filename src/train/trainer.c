@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "train/gan.h"
+#include "train/gan_config.h"
 #include "train/trainer_internal.h"
 
 enum { EVALUATION_BATCH = 256 };
@@ -68,11 +69,17 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
                    .epoch = 1,
                    .net = model->net,
                    .optimizer = config->optimizer,
+                   .runs = (uint64_t)config->train.first_draw,
                    .is_reported = true};
     t->order = ARENA_ARRAY(arena, uint32_t, config->data.training.samples);
     t->gradient = ARENA_ARRAY(arena, float *, model->parameters);
     t->accumulated = ARENA_ARRAY(arena, float *, model->parameters);
     t->square = ARENA_ARRAY(arena, double, model->parameters);
+    t->is_finite = ARENA_ARRAY(arena, bool, model->parameters);
+    if (config->precision.has_scaler) {
+        t->scaler = ARENA_NEW(arena, Scaler);
+        *t->scaler = scaler_new(&config->precision.scaler);
+    }
     t->update = ARENA_ARRAY(arena, UpdateStatistics, model->parameters);
     for (int i = 0; i < model->parameters && config->train.accumulate > 1; i++) {
         size_t bytes = sizeof(float) * shape_count(model->parameter[i]->shape);
@@ -97,20 +104,22 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
     return (config->gan ? gan_prepare(t, err) : prepare_graphs(t, err)) ? t : NULL;
 }
 
-/* Terms of micro-batches [first, first + count) of the epoch. */
-static double group_terms(const Trainer *t, int64_t first, int64_t count)
+double trainer_terms(const Trainer *t, const uint32_t *order, int64_t count)
 {
     const Dataset *data = &t->config->data.training;
     size_t size = shape_count(data->target);
     double terms = 0;
-    for (int64_t m = first; m < first + count; m++) {
-        int64_t samples = config_micro_size(t->config, m);
-        for (int64_t i = 0; i < samples; i++) {
-            uint32_t sample = t->order[m * t->config->train.batch_size + i];
-            terms += loss_terms(t->config->loss, t->config->model->output, data->targets + (size_t)sample * size, 1);
-        }
-    }
+    if (!loss_classes(t->config->loss, t->config->model->output)) /* the targets are not looked at */
+        return loss_terms(t->config->loss, t->config->model->output, data->targets, (size_t)count);
+    for (int64_t i = 0; i < count; i++)
+        terms += loss_terms(t->config->loss, t->config->model->output, data->targets + (size_t)order[i] * size, 1);
     return terms;
+}
+
+/* The samples of micro-batch `index` of the epoch, and of those after it. */
+static const uint32_t *order_from(const Trainer *t, int64_t index)
+{
+    return t->order + index * t->config->train.batch_size;
 }
 
 /* Adds the micro-batch's gradients to the group's; with one micro-batch they are used where they stand. */
@@ -131,20 +140,16 @@ static void collect_gradients(Trainer *t, const StepGraph *g, int64_t index, int
     }
 }
 
-/* Puts a micro-batch where the graph reads it. Returns the terms that it adds to the mean. */
-static double gather(Trainer *t, const StepGraph *g, int64_t size, int64_t group)
+void trainer_place_batch(const Trainer *t, const StepGraph *g, const uint32_t *order, int64_t size, uint64_t run)
 {
     const Config *config = t->config;
     const Dataset *data = &config->data.training;
-    const uint32_t *order = t->order + t->micro * config->train.batch_size;
     dataset_gather(data, order, (size_t)size, g->input, g->target);
     if (g->interpolates) {
         dataset_gather(data, order, (size_t)size, t->batch_inputs, t->batch_targets);
         penalty_interpolate(t->batch_inputs, t->batch_targets, (int)size, shape_count(data->input),
-                            penalty_rows(config->penalty, (int)size), config->seed, t->runs, g->interpolates);
+                            penalty_rows(config->penalty, (int)size), config->seed, run, g->interpolates);
     }
-    return group == 1 && g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size)
-                                   : group_terms(t, t->micro, 1);
 }
 
 /* The penalty's share of the loss: a mean over the rows of the group, or of the batch where losses add up. */
@@ -154,6 +159,11 @@ static double penalty_share(const Trainer *t, int64_t size, int64_t rows)
     if (!penalty)
         return 0;
     return penalty->weight / (double)(loss_is_sum(t->config->loss) ? penalty_rows(penalty, (int)size) : rows);
+}
+
+Share trainer_share(const Trainer *t, int64_t size, double terms, int64_t rows)
+{
+    return (Share){.loss = loss_is_sum(t->config->loss) ? 1 : 1 / terms, .penalty = penalty_share(t, size, rows), .rows = rows};
 }
 
 /* The loss of the micro-batch alone. */
@@ -178,10 +188,12 @@ static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool 
     const StepGraph *g = trainer_graph(t, t->net, size, measured, err);
     if (!g)
         return false;
-    double own = gather(t, g, size, group->count);
-    const Share share = {.loss = loss_is_sum(config->loss) ? 1 : 1 / (group->count == 1 ? own : group->terms),
-                         .penalty = penalty_share(t, size, group->rows),
-                         .rows = group->rows};
+    trainer_place_batch(t, g, order_from(t, t->micro), size, t->runs);
+    const bool is_alone = group->count == 1;
+    const double terms = !is_alone   ? group->terms
+                         : g->target ? loss_terms(config->loss, config->model->output, g->target, (size_t)size)
+                                     : trainer_terms(t, order_from(t, t->micro), size);
+    const Share share = trainer_share(t, size, terms, group->rows);
     trainer_run_graph(t, g, &share, measured, report);
     collect_gradients(t, g, index, group->count);
     if (!trainer_show_hooks(t, g, group->count > 1 ? index + 1 : 0, err))
@@ -189,9 +201,9 @@ static bool run_micro_batch(Trainer *t, int64_t index, const Group *group, bool 
     t->micro++;
     if (config->train.accumulate == 1 || !t->observer || !t->observer->accumulated)
         return true;
-    double norm = trainer_gradient_norm(t);
-    return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own_loss(t, g, size, own), norm,
-                                    err);
+    double norm = trainer_gradient_norm(t) / trainer_scale(t);
+    double own = own_loss(t, g, size, trainer_terms(t, order_from(t, t->micro - 1), size));
+    return t->observer->accumulated(t->observer->context, t->step + 1, index + 1, group->count, own, norm, err);
 }
 
 /* The micro-batches of the next step. */
@@ -204,7 +216,7 @@ static Group next_group(const Trainer *t)
         group.samples += config_micro_size(config, m);
         group.rows += config->penalty ? penalty_rows(config->penalty, (int)config_micro_size(config, m)) : 0;
     }
-    group.terms = group.count > 1 ? group_terms(t, t->micro, group.count) : 0;
+    group.terms = group.count > 1 ? trainer_terms(t, order_from(t, t->micro), group.samples) : 0;
     return group;
 }
 
@@ -215,7 +227,7 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
         dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
     const Group group = next_group(t);
     bool measured = trainer_measures(t, t->step + 1);
-    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = 1, .samples = group.samples};
+    StepReport report = {.step = t->step + 1, .epoch = t->epoch, .scale = trainer_scale(t), .samples = group.samples};
     if (measured && t->observer->begin)
         t->observer->begin(t->observer->context, report.step);
     trainer_begin_update(t);
@@ -231,10 +243,57 @@ static TrainStatus make_model_step(Trainer *t, Error *err)
     return trainer_end_step(t, &report, measured, err);
 }
 
+static TrainPoint point_of(const Trainer *t)
+{
+    TrainPoint point = {
+        .step = t->step, .epoch = t->epoch, .micro = t->micro, .runs = (int64_t)t->runs, .nonfinite = t->nonfinite_steps};
+    if (t->scaler) {
+        const ScalerState state = scaler_state(t->scaler);
+        point.scale = (double)state.scale;
+        point.growth_tracker = state.growth_tracker;
+    }
+    return point;
+}
+
+bool trainer_point(const Trainer *t, TrainPoint *point)
+{
+    *point = t->is_stopped ? t->before : point_of(t);
+    point->seconds = trainer_seconds(t);
+    return !t->is_torn;
+}
+
+bool trainer_go_to(Trainer *t, const TrainPoint *point, Error *err)
+{
+    const Config *config = t->config;
+    if (point->micro >= config_micro_batches(config))
+        return error_add(err, "an epoch of this data has %lld batches, and %lld of them have been trained on",
+                         (long long)config_micro_batches(config), (long long)point->micro);
+    t->step = point->step;
+    t->epoch = point->epoch;
+    t->micro = point->micro;
+    t->runs = (uint64_t)point->runs;
+    t->nonfinite_steps = point->nonfinite;
+    optimizer_forget_bounds(config->optimizer);
+    if (config->gan)
+        optimizer_forget_bounds(config->gan->generator_optimizer);
+    t->earlier = point->seconds;
+    if (t->scaler && point->scale > 0)
+        scaler_set_state(t->scaler, (ScalerState){.scale = (float)point->scale, .growth_tracker = point->growth_tracker});
+    dataset_order(config->data.training.samples, config->seed, (uint64_t)(t->epoch - 1), config->train.shuffle, t->order);
+    return true;
+}
+
+bool trainer_checkpoint_is_due(const Trainer *t, int64_t step)
+{
+    const TrainOptions *options = &t->config->train;
+    return step == options->steps || (options->checkpoint_every && step % options->checkpoint_every == 0);
+}
+
 TrainStatus trainer_step(Trainer *t, Error *err)
 {
-    if (!t->step && !t->started.tv_sec)
+    if (!t->started.tv_sec)
         clock_gettime(CLOCK_MONOTONIC, &t->started);
+    t->before = point_of(t);
     return t->make_step(t, err);
 }
 
@@ -269,21 +328,35 @@ static bool evaluate(Trainer *t, Error *err)
     return t->observer->evaluated(t->observer->context, &report, err);
 }
 
+static bool keep(const Trainer *t, Error *err)
+{
+    return !t->observer || !t->observer->checkpoint || t->observer->checkpoint(t->observer->context, t, err);
+}
+
+/* Is the step that was made last followed by an evaluation? */
+static bool is_evaluated(const Trainer *t)
+{
+    const int64_t every = t->config->train.eval_every;
+    return t->step && (every ? t->step % every == 0 : t->micro == 0);
+}
+
 TrainStatus trainer_run(Trainer *t, const volatile sig_atomic_t *stop, Error *err)
 {
-    const TrainOptions *options = &t->config->train;
-    bool is_evaluated = false;
-    while (t->step < options->steps) {
+    while (t->step < t->config->train.steps) {
         TrainStatus status = trainer_step(t, err);
+        if (status == TRAIN_DIVERGED && !keep(t, err))
+            return TRAIN_FAILED;
         if (status != TRAIN_COMPLETED)
             return status;
-        is_evaluated = options->eval_every ? t->step % options->eval_every == 0 : t->micro == 0;
-        if (is_evaluated && !evaluate(t, err))
+        if (is_evaluated(t) && !evaluate(t, err))
             return TRAIN_FAILED;
-        if (stop && *stop)
+        const bool is_interrupted = stop && *stop;
+        if ((is_interrupted || trainer_checkpoint_is_due(t, t->step)) && !keep(t, err))
+            return TRAIN_FAILED;
+        if (is_interrupted)
             return TRAIN_INTERRUPTED;
     }
-    return is_evaluated || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
+    return is_evaluated(t) || evaluate(t, err) ? TRAIN_COMPLETED : TRAIN_FAILED;
 }
 
 int64_t trainer_steps_done(const Trainer *trainer)
@@ -295,9 +368,10 @@ double trainer_seconds(const Trainer *trainer)
 {
     struct timespec now;
     if (!trainer->started.tv_sec)
-        return 0;
+        return trainer->earlier;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - trainer->started.tv_sec) + 1e-9 * (double)(now.tv_nsec - trainer->started.tv_nsec);
+    return trainer->earlier + (double)(now.tv_sec - trainer->started.tv_sec) +
+           1e-9 * (double)(now.tv_nsec - trainer->started.tv_nsec);
 }
 
 const float *trainer_gradient(const Trainer *trainer, int index)

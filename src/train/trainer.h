@@ -12,14 +12,31 @@ typedef enum TrainStatus { TRAIN_COMPLETED, TRAIN_INTERRUPTED, TRAIN_DIVERGED, T
 /* "completed", ... as in the end event. */
 const char *train_status_name(TrainStatus status);
 
-typedef struct Trainer Trainer;
-
 /* Builds and compiles the plans of every batch size that will occur, so that what cannot run is known before anything is
  * written. `threads` and `observer` may be NULL; the config must live as long. */
 Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Observer *observer, Error *err);
 
+/* Where a training stands between two steps: with the model's state and the optimizer's, all that going on exactly needs. */
+typedef struct TrainPoint {
+    int64_t step, epoch;    /* done; running, from 1 */
+    int64_t micro;          /* next micro-batch of the epoch */
+    int64_t runs;           /* of graphs so far: what random operators draw by */
+    int64_t nonfinite;      /* steps so far that were not finite */
+    int64_t growth_tracker; /* of the gradient scaler, and the scale of the next step's loss; 0 without one */
+    double scale, seconds;
+} TrainPoint;
+
+/* After the last step that was made: where training stopped in a step that was not made, before it. Of a GAN that stopped after
+ * one of the updates of a step there is no such point: false. */
+bool trainer_point(const Trainer *trainer, TrainPoint *point);
+/* Goes on from there; the caller restores the states. False with an error when the data has no such place. */
+bool trainer_go_to(Trainer *trainer, const TrainPoint *point, Error *err);
+/* Does the config want a checkpoint after this step, whatever else happens? */
+bool trainer_checkpoint_is_due(const Trainer *trainer, int64_t step);
+
 /* Trains to the end, or until *stop is not zero (`stop` may be NULL). An evaluation after the last step is always made when
- * there is validation data. TRAIN_FAILED comes with an error. */
+ * there is validation data. The observer is asked for a checkpoint where one is due, and where training stops; of a step that
+ * is evaluated, after that. TRAIN_FAILED comes with an error. */
 TrainStatus trainer_run(Trainer *trainer, const volatile sig_atomic_t *stop, Error *err);
 
 /* One optimizer step; never allocates. TRAIN_COMPLETED when it was made. */
