@@ -224,6 +224,7 @@ static bool take_value(ForeignLog *log, ProtoReader reader, int64_t step)
         Histogram histogram = read_histogram(proto_message(&content));
         add_histogram(log, tag, step, norm_of_histogram(&histogram));
     } else if (content.number == 8 && tag->plugin != PLUGIN_OTHER) {
+        log->kind = "TensorBoard events"; /* PyTorch writes no tensors */
         Tensor tensor = read_tensor(proto_message(&content));
         if (tag->plugin != PLUGIN_HISTOGRAMS && single_number(&tensor, &value))
             foreign_log_add(log, tag, step, value);
@@ -259,7 +260,7 @@ static bool take_event(ForeignLog *log, const unsigned char *bytes, size_t count
     while (proto_next(&reader, &field)) {
         if (field.number == 2 && field.type == PROTO_VARINT)
             step = (int64_t)field.bits;
-        else if (field.number == 10 && has_text(&field, "torch"))
+        else if (field.number == 10 && has_text(&field, "tensorboard.summary.writer"))
             log->kind = "PyTorch events";
     }
     bool is_whole = !reader.is_broken;

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "diagnose/foreign_log.h"
@@ -23,8 +24,8 @@ typedef struct LineValue {
 typedef struct Line {
     LineValue value[LINE_VALUES];
     int count;
-    int64_t step, epoch;
-    bool has_step, has_epoch;
+    int64_t step;
+    bool has_step;
 } Line;
 
 static bool is_blank(char c)
@@ -80,8 +81,10 @@ static void take_value(Line *line, const char *key, double value)
     if (tag_is_place(kind)) {
         if (!(fabs(value) < 9e15))
             return;
-        *(kind == TAG_STEP ? &line->step : &line->epoch) = (int64_t)value;
-        *(kind == TAG_STEP ? &line->has_step : &line->has_epoch) = true;
+        if (kind == TAG_STEP && !line->has_step) {
+            line->step = (int64_t)value;
+            line->has_step = true;
+        }
     } else if (line->count < LINE_VALUES) {
         LineValue *into = &line->value[line->count++];
         strcpy(into->key, key);
@@ -92,7 +95,7 @@ static void take_value(Line *line, const char *key, double value)
 /* "step 100", "iteration   100/  500": a step without a separator. */
 static void find_place(Line *line, const char *text)
 {
-    static const char *const words[] = {"global_step", "step", "iteration", "iter", "it"};
+    static const char *const words[] = {"global_step", "step", "iteration", "iter"};
     for (size_t i = 0; i < sizeof words / sizeof *words && !line->has_step; i++) {
         size_t length = strlen(words[i]);
         for (const char *at = text; *at && !line->has_step; at++) {
@@ -112,6 +115,7 @@ static void find_place(Line *line, const char *text)
 static void scan_line(Line *line, const char *text)
 {
     *line = (Line){.count = 0};
+    find_place(line, text);
     const char *begin = text;
     for (const char *at = text; *at; at++) {
         if (*at != ':' && *at != '=')
@@ -128,12 +132,10 @@ static void scan_line(Line *line, const char *text)
         begin = end;
         at = end - 1;
     }
-    if (!line->has_step)
-        find_place(line, text);
 }
 
-/* Where a line belongs: to its step, that of the line before it when it only evaluates, or its epoch; else lines count. */
-static int64_t step_of(const Line *line, int64_t last, bool *is_counted)
+/* Where a line belongs: to its step, or that of the line before it when it only evaluates; else lines count. */
+static int64_t step_of(const Line *line, int64_t last)
 {
     if (line->has_step)
         return line->step;
@@ -142,16 +144,12 @@ static int64_t step_of(const Line *line, int64_t last, bool *is_counted)
         TagKind kind = tag_of(line->value[i].key).kind;
         only_evaluates = only_evaluates && (kind == TAG_EVAL_LOSS || kind == TAG_EVAL_ACCURACY);
     }
-    if (only_evaluates)
-        return last;
-    *is_counted = true;
-    return last + 1;
+    return only_evaluates && last >= 0 ? last : last + 1;
 }
 
 static void take_line(ForeignLog *log, const char *text, int64_t *last)
 {
     Line line;
-    bool is_counted = false;
     scan_line(&line, text);
     if (line.count == 0) {
         if (line.has_step)
@@ -159,7 +157,7 @@ static void take_line(ForeignLog *log, const char *text, int64_t *last)
         return;
     }
     log->records++;
-    *last = step_of(&line, *last, &is_counted);
+    *last = step_of(&line, *last);
     for (int i = 0; i < line.count; i++)
         foreign_log_add(log, foreign_log_tag(log, line.value[i].key, strlen(line.value[i].key)), *last, line.value[i].value);
 }

@@ -226,7 +226,6 @@ static bool read_wandb(ForeignLog *log, const char *path, Error *err)
         file.at = FILE_HEADER;
     }
     log->kind = "W&B";
-    log->is_ordered = true;
     int64_t step = -1;
     while (fine && next_record(log, &file)) {
         log->records++;

@@ -23,7 +23,8 @@ typedef enum TagKind {
     TAG_SCALE,        /* loss scale */
     TAG_EVAL_LOSS,    /* of validation */
     TAG_EVAL_ACCURACY,
-    TAG_STEP /* the step itself, where a log has it as a column */
+    TAG_STEP, /* the step itself, where a log has it as a column */
+    TAG_EPOCH
 } TagKind;
 
 typedef struct Tag {
