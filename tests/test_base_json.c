@@ -421,6 +421,64 @@ static void an_object_with_many_members_is_checked_for_duplicates_quickly(void *
     assert_string_equal(error_message(err, 0), "duplicate key `layer.77.weight`");
 }
 
+static void a_path_finds_its_value_or_the_nearest_parent(void **state)
+{
+    const Json *root = read(*state, "{\"a\":{\"b\":[{\"c\":1},2]}}");
+    static const struct {
+        const char *path, *found;
+        bool is_whole;
+    } cases[] = {{"", "", true},
+                 {"a", "a", true},
+                 {"a.b[0].c", "a.b[0].c", true},
+                 {"a.b[1]", "a.b[1]", true},
+                 {"a.b[2]", "a.b", false},
+                 {"a.x.y", "a", false},
+                 {"x", "", false},
+                 {"a.b[1].c", "a.b[1]", false},
+                 {"a..b", "a", false},
+                 {"a.b[x]", "a.b", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool found;
+        const Json *value = json_find(root, cases[i].path, &found);
+        assert_string_equal(json_path(*state, value), cases[i].found);
+        assert_int_equal(found, cases[i].is_whole);
+    }
+    const Json *inner = json_member(root, "a"); /* the path begins where the search does */
+    assert_near(json_find(inner, "b[1]", NULL)->number, 2, 0);
+}
+
+static void values_are_taken_out_wherever_they_stand(void **state)
+{
+    Json *list = read(*state, "[1,2,3]");
+    json_remove(json_item(list, 1));
+    json_add_item(list, json_new_number(*state, 4));
+    json_remove(json_item(list, 2));
+    json_add_item(list, json_new_number(*state, 5));
+    json_remove(json_item(list, 0));
+    Text text = text_new(*state);
+    json_write(&text, list, -1);
+    assert_string_equal(text.at, "[3,5]");
+    assert_int_equal(list->count, 2);
+    json_remove(json_item(list, 0));
+    json_remove(json_item(list, 0));
+    json_add_item(list, json_new_number(*state, 6));
+    text_clear(&text);
+    json_write(&text, list, -1);
+    assert_string_equal(text.at, "[6]");
+}
+
+static void errors_of_one_list_join_another(void **state)
+{
+    Error *one = error_new(*state), *two = error_new(*state);
+    error_add(one, "first");
+    for (int i = 0; i < ERROR_LIMIT + 2; i++)
+        error_add(two, "number %d", i);
+    assert_false(error_join(one, two));
+    assert_int_equal(error_count(one), ERROR_LIMIT + 3);
+    assert_string_equal(error_message(one, 0), "first");
+    assert_string_equal(error_message(one, ERROR_LIMIT - 1), "number 8");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +499,9 @@ int main(void)
         cmocka_unit_test(more_errors_than_are_kept_are_counted),
         cmocka_unit_test(a_place_in_a_file_may_lack_line_or_column),
         cmocka_unit_test(an_object_with_many_members_is_checked_for_duplicates_quickly),
+        cmocka_unit_test(a_path_finds_its_value_or_the_nearest_parent),
+        cmocka_unit_test(values_are_taken_out_wherever_they_stand),
+        cmocka_unit_test(errors_of_one_list_join_another),
     };
     return cmocka_run_group_tests(tests, make_arena, drop_arena);
 }

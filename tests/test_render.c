@@ -281,7 +281,8 @@ static void write_run(Fixture *fixture, const char *name, int steps)
     for (int step = 1; step <= steps; step++) {
         text_printf(&log, "{\"event\":\"clip\",\"step\":%d,\"type\":\"norm\",\"before\":2,\"after\":1,\"coefficient\":0.5}\n",
                     step);
-        text_printf(&log, "{\"event\":\"step\",\"step\":%d,\"loss\":%g,\"grad_norm\":2,\"clipped_norm\":1}\n", step,
+        text_printf(&log, "{\"event\":\"scaler\",\"step\":%d,\"scale\":4,\"found_inf\":false,\"skipped\":false}\n", step);
+        text_printf(&log, "{\"event\":\"step\",\"step\":%d,\"loss\":%g,\"grad_norm\":2,\"clipped_norm\":1,\"scale\":4}\n", step,
                     1.0 / step);
         text_printf(&log, "{\"event\":\"gradients\",\"step\":%d,\"norm\":[%g,null],\"nonfinite\":[0,null]}\n", step,
                     1e-3 * step);

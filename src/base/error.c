@@ -246,6 +246,14 @@ bool error_suggest(Error *err, const char *word, const char *const words[], int 
     return nearest ? error_hint(err, "did you mean `%s`?", nearest) : false;
 }
 
+bool error_join(Error *err, const Error *other)
+{
+    for (int i = 0; i < other->count; i++, err->count++)
+        if (i < ERROR_LIMIT && err->count < ERROR_LIMIT)
+            err->entry[err->count] = other->entry[i];
+    return false;
+}
+
 int error_count(const Error *err)
 {
     return err->count;

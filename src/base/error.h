@@ -33,6 +33,9 @@ bool error_hint(Error *err, const char *format, ...) __attribute__((format(print
 /* "did you mean `x`?" when one of `count` words is near enough to `word` (Damerau-Levenshtein <= max(1, length/3)). */
 bool error_suggest(Error *err, const char *word, const char *const words[], int count);
 
+/* Adds all errors of another, whose arena must live as long. Returns false. */
+bool error_join(Error *err, const Error *other);
+
 int error_count(const Error *err);
 /* The first message, for tests; "" when there is none. */
 const char *error_message(const Error *err, int index);

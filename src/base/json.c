@@ -155,6 +155,20 @@ Json *json_copy(Arena *arena, const Json *value)
     return copy;
 }
 
+void json_remove(const Json *value)
+{
+    Json *parent = value->parent, *before = NULL;
+    for (Json *child = parent->first; child != value; child = child->next)
+        before = child;
+    if (before)
+        before->next = value->next;
+    else
+        parent->first = value->next;
+    if (parent->last == value)
+        parent->last = before;
+    parent->count--;
+}
+
 /* One step of a path: a name, or an index when the name is NULL. */
 typedef struct Step {
     const char *name;
@@ -183,6 +197,24 @@ static bool next_step(Arena *arena, const char **path, bool is_first, Step *step
     step->name = arena_strndup(arena, at, length);
     *path = at + length;
     return length > 0;
+}
+
+const Json *json_find(const Json *root, const char *path, bool *found)
+{
+    Arena *scratch = arena_new(NULL);
+    bool is_whole = true;
+    for (const char *rest = path; *rest && is_whole;) {
+        const Json *child = NULL;
+        Step step;
+        if (next_step(scratch, &rest, rest == path, &step))
+            child = step.name ? json_member(root, step.name) : json_item(root, step.index);
+        is_whole = child != NULL;
+        root = child ? child : root;
+    }
+    arena_free(scratch);
+    if (found)
+        *found = is_whole;
+    return root;
 }
 
 static const char *type_name(const Json *value)

@@ -46,6 +46,9 @@ Json *json_member(const Json *object, const char *key); /* NULL when absent or n
 Json *json_item(const Json *array, int index);
 /* The key path from the root: "train.batch_size", "layers[2].out"; "" for the root. */
 const char *json_path(Arena *arena, const Json *value);
+/* The value at such a path from `root`. Where there is none: the nearest parent of it that exists, and *found (may be NULL) is
+ * false. */
+const Json *json_find(const Json *root, const char *path, bool *found);
 /* Line and column, from 1, of a byte of the source. */
 void json_place(const JsonSource *source, size_t byte, long *line, long *column);
 
@@ -58,6 +61,8 @@ void json_add_item(Json *array, Json *value);
 /* Puts the content of `with` (type, children, source, place) in the place of `value`, which keeps its key and parent. */
 void json_replace(Json *value, const Json *with);
 Json *json_copy(Arena *arena, const Json *value);
+/* Takes a member or an item out of what holds it. */
+void json_remove(const Json *value);
 
 /* `assignment` is key=value as --set takes it: "optimizer.lr=0.1", "model.layers[0].out=8". The value is parsed as JSON,
  * and is a string where that fails. Missing objects on the way are made; a number in between is an error. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "autograd/ops.h"
+#include "cli/check_report.h"
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/table.h"
@@ -26,6 +27,7 @@ static const Option options[] = {
 
 typedef struct Item {
     const char *name, *help, *cost;
+    const Rule *rule; /* NULL: it is none */
 } Item;
 
 static bool layer_item(int index, Item *item)
@@ -57,6 +59,14 @@ static bool init_item(int index, Item *item)
     return true;
 }
 
+static bool rule_item(int index, Item *item)
+{
+    if (index >= rule_count)
+        return false;
+    *item = (Item){.name = rule_table[index]->name, .help = rule_table[index]->summary, .rule = rule_table[index]};
+    return true;
+}
+
 /* A table of pointers to rows with a name and a help. */
 #define ITEMS_OF(function, table, count)                                                                                       \
     static bool function(int index, Item *item)                                                                                \
@@ -72,6 +82,7 @@ ITEMS_OF(schedule_item, schedule_table, schedule_count)
 ITEMS_OF(data_item, data_reader_table, data_reader_count)
 ITEMS_OF(plot_item, plot_table, plot_count)
 ITEMS_OF(operator_item, op_table, op_count)
+ITEMS_OF(format_item, check_format_table, check_format_count)
 ITEMS_OF(command_item, command_table, command_count)
 
 typedef struct List {
@@ -89,6 +100,8 @@ static const List lists[] = {
     {"data", "sources of samples", data_item},
     {"instruments", "what is measured while training, and what it costs", instrument_item},
     {"plots", "pictures of a run", plot_item},
+    {"rules", "what check diagnoses; gradtool explain RULE says more", rule_item},
+    {"formats", "forms of check's report", format_item},
     {"operators", "what models are computed with", operator_item},
     {"commands", "what gradtool does", command_item},
 };
@@ -123,6 +136,17 @@ static const List *find(const char *what, Error *err)
     return NULL;
 }
 
+static void add_rule(Arena *arena, Json *row, const Rule *rule)
+{
+    document_add_string(arena, row, "severity", severity_name(rule->severity));
+    document_add_string(arena, row, "stage", rule_stage_name(rule->stage));
+    document_add_string(arena, row, "group", rule_group_name(rule->group));
+    document_add_string(arena, row, "source", rule->source);
+    Json *limits = document_add(arena, row, "limits", JSON_OBJECT);
+    for (int i = 0; i < rule_limits(rule); i++)
+        document_add_number(arena, limits, rule->limit[i].name, rule->limit[i].value);
+}
+
 static void print_document(Command *cmd, const List *list)
 {
     Json *document = json_new(cmd->arena, JSON_ARRAY);
@@ -133,6 +157,8 @@ static void print_document(Command *cmd, const List *list)
         document_add_string(cmd->arena, row, "help", item.help ? item.help : "");
         if (item.cost)
             document_add_string(cmd->arena, row, "cost", item.cost);
+        if (item.rule)
+            add_rule(cmd->arena, row, item.rule);
         json_add_item(document, row);
     }
     document_print(cmd->arena, document, cmd->out.stream);
@@ -148,12 +174,19 @@ static int list(Command *cmd, const void *parsed)
         print_document(cmd, chosen);
         return EXIT_HEALTHY;
     }
-    Table table = table_new(cmd->arena, "lll");
     Item item = {0};
+    bool has_rules = chosen->item == rule_item;
+    Table table = table_new(cmd->arena, has_rules ? "llllll" : "lll");
     for (int i = 0; chosen->item(i, &item); i++) {
         table_add(&table, item.name);
+        if (has_rules) {
+            table_add(&table, severity_name(item.rule->severity));
+            table_add(&table, rule_stage_name(item.rule->stage));
+        }
         table_add(&table, item.help ? item.help : "");
         table_add(&table, item.cost ? item.cost : "");
+        if (has_rules)
+            table_add(&table, item.rule->source);
     }
     Text text = text_new(cmd->arena);
     table_write(&table, &text);

@@ -6,13 +6,10 @@
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/figures.h"
-#include "cli/progress.h"
 #include "cli/stop.h"
-#include "monitor/monitor.h"
+#include "cli/training.h"
 #include "monitor/run_reader.h"
-#include "render/plot.h"
 #include "render/terminal_flow.h"
-#include "train/trainer.h"
 
 typedef struct Args {
     const char *config, *out, *resume;
@@ -30,19 +27,6 @@ static const Option options[] = {
      .help = "goes on with the run in DIR, from its last checkpoint"},
     OPTIONS_END,
 };
-
-/* A training from its config to what it left behind. */
-typedef struct Run {
-    Config *config;
-    Monitor *monitor;
-    Trainer *trainer;
-    Progress *progress;
-    const char *folder;
-    TrainStatus status;
-    int64_t steps;
-    double seconds;
-    PlotResult plots;
-} Run;
 
 static const char *without_last_slash(Arena *arena, const char *path)
 {
@@ -83,16 +67,8 @@ static bool build(Command *cmd, const Args *args, Run *run)
     if (!config)
         return false;
     run->config = config_read(cmd->arena, config, args->sets.at, args->sets.count, cmd->err);
-    run->monitor = run->config ? monitor_new(cmd->arena, run->config, cmd->err) : NULL;
-    if (!run->monitor || !command_threads(cmd, &threads))
-        return false;
-    run->trainer = trainer_new(cmd->arena, run->config, threads, monitor_observer(run->monitor), cmd->err);
-    if (!run->trainer)
-        return false;
-    run->progress = progress_new(cmd->arena, run->config, &cmd->messages, cmd->common.quiet);
-    MonitorListener listener = progress_listener(run->progress);
-    monitor_listen(run->monitor, &listener);
-    return true;
+    return run->config && command_threads(cmd, &threads) &&
+           training_prepare(cmd, cmd->arena, threads, cmd->common.quiet, run, cmd->err);
 }
 
 /* What the log tells of the steps that were made before. */
@@ -143,20 +119,6 @@ static const char *open_folder(Command *cmd, const Args *args, Run *run, Resumpt
     run->steps = resumption->step;
     count_earlier(cmd, run, resumption);
     return folder;
-}
-
-/* A path as a shell takes it. */
-static const char *shell_word(Arena *arena, const char *path)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%";
-    if (path[strspn(path, plain)] == 0)
-        return path;
-    Text text = text_new(arena);
-    text_add_char(&text, '\'');
-    for (; *path; path++)
-        *path == '\'' ? text_add(&text, "'\\''") : text_add_char(&text, *path);
-    text_add_char(&text, '\'');
-    return text.at;
 }
 
 /* Pictures are an extra: what keeps them from being drawn is a note. */
@@ -294,17 +256,6 @@ static void show_result(Command *cmd, const Run *run)
         print_summary(cmd, run);
 }
 
-static void run_to_its_end(Command *cmd, Run *run, const volatile sig_atomic_t *stop)
-{
-    progress_begin(run->progress, (int)cmd->common.threads);
-    run->status = trainer_run(run->trainer, stop, cmd->err);
-    run->seconds = trainer_seconds(run->trainer);
-    progress_end(run->progress);
-    run->steps = trainer_steps_done(run->trainer);
-    if (!monitor_close(run->monitor, run->status, run->steps, run->seconds, cmd->err))
-        run->status = TRAIN_FAILED;
-}
-
 static int train(Command *cmd, const void *parsed)
 {
     const Args *args = parsed;
@@ -321,12 +272,12 @@ static int train(Command *cmd, const void *parsed)
         show_result(cmd, &run);
         return EXIT_HEALTHY;
     }
-    run_to_its_end(cmd, &run, stop);
+    training_finish(cmd, &run, stop, cmd->err);
     stop_unwatch();
     if (run.status == TRAIN_INTERRUPTED) {
         command_note(cmd, "stopped after step %lld; checkpoint written to %s/checkpoints/step-%lld", (long long)run.steps,
                      run.folder, (long long)run.steps);
-        command_note(cmd, "resume: gradtool train --resume %s", shell_word(cmd->arena, run.folder));
+        command_note(cmd, "resume: gradtool train --resume %s", figure_word(cmd->arena, run.folder));
     }
     if (run.status == TRAIN_DIVERGED)
         explain_divergence(cmd, &run);

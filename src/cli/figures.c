@@ -2,6 +2,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
 
 const char *figure(char into[FIGURE_SIZE], double value, int digits)
 {
@@ -57,4 +60,17 @@ const char *figure_bytes(Arena *arena, double bytes)
 const char *figure_of(Arena *arena, double count, const char *one)
 {
     return arena_printf(arena, "%s %s%s", figure_count(arena, count), one, count == 1 ? "" : "s");
+}
+
+const char *figure_word(Arena *arena, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%";
+    if (*text && !text[strspn(text, plain)])
+        return text;
+    Text word = text_new(arena);
+    text_add_char(&word, '\'');
+    for (; *text; text++)
+        *text == '\'' ? text_add(&word, "'\\''") : text_add_char(&word, *text);
+    text_add_char(&word, '\'');
+    return word.at;
 }

@@ -18,5 +18,7 @@ const char *figure_count(Arena *arena, double count);
 const char *figure_bytes(Arena *arena, double bytes);
 /* "1 sample", "2 samples" */
 const char *figure_of(Arena *arena, double count, const char *one);
+/* A path or assignment as one word of a shell. */
+const char *figure_word(Arena *arena, const char *text);
 
 #endif

@@ -52,13 +52,16 @@ static void *member(const Target *target)
     return (char *)target->into + target->row->offset;
 }
 
-static void list_add(Arena *arena, StringList *list, const char *text)
+static void list_add(Arena *arena, StringList *list, const char *text, int word)
 {
     if (list->count == list->capacity) {
         int larger = list->capacity ? 2 * list->capacity : 8;
-        list->at = arena_grow(arena, list->at, sizeof *list->at * (size_t)list->capacity, sizeof *list->at * (size_t)larger);
+        size_t used = (size_t)list->capacity, wanted = (size_t)larger;
+        list->at = arena_grow(arena, list->at, sizeof *list->at * used, sizeof *list->at * wanted);
+        list->word = arena_grow(arena, list->word, sizeof *list->word * used, sizeof *list->word * wanted);
         list->capacity = larger;
     }
+    list->word[list->count] = word;
     list->at[list->count++] = text;
 }
 
@@ -106,7 +109,7 @@ static bool assign(Parser *p, Target target, const char *text)
     case OPT_CHOICE:
         return read_choice(target.row, text, member(&target), p->err);
     case OPT_LIST:
-        list_add(p->arena, member(&target), text);
+        list_add(p->arena, member(&target), text, p->next);
         return true;
     case OPT_FLAG:
         *(bool *)member(&target) = true;

@@ -24,6 +24,7 @@ typedef enum OptionType {
 
 typedef struct StringList {
     const char **at;
+    int *word; /* of the command line that each came with, by which values of several options can be put in order */
     int count, capacity;
 } StringList;
 

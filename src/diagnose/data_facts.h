@@ -1,4 +1,5 @@
-/* What can be said of a data set without a model. One pass over the samples and one over the batches of the first epoch. */
+/* What can be said of the training samples without training: two passes over them, and one over batches of the first epoch.
+ * Numbers that are not finite are counted and otherwise left out. */
 #ifndef GRADTOOL_DIAGNOSE_DATA_FACTS_H
 #define GRADTOOL_DIAGNOSE_DATA_FACTS_H
 
@@ -21,26 +22,28 @@ typedef struct DataFacts {
     NonfiniteCell first_nonfinite;
     double rms, rms_nonzero, max_abs, zeros; /* of all inputs; `zeros` is a share */
     double min, max;
-    double shifted_features;  /* share of features with |mean| > 3 deviations, constant ones left out */
-    double constant_features; /* share without any spread, all-zero ones left out */
-    double zero_features;     /* share that is always 0 */
-    double feature_spread;    /* largest over smallest deviation of features that vary; 1 for one feature */
-    /* Class targets. */
-    int classes;                          /* that occur, or that the loss expects where more; 0: targets are numbers */
+    double shifted_features;  /* share of the features that vary whose |mean| > 3 deviations */
+    double constant_features; /* share of all without any spread, all-zero ones left out */
+    double zero_features;     /* share of all that is always 0 */
+    double feature_spread;    /* largest over smallest deviation of features that vary; 1 where fewer than two do */
+    /* Targets that the loss takes as class numbers, those that are ignored left out; and targets 0 and 1 of bce_with_logits
+     * where a sample has one. Not of GANs, which do not read targets. */
+    int classes;                          /* of the model's output; 0: targets are numbers */
     size_t *class_count;                  /* [classes] */
     size_t largest_class, smallest_class; /* counts; of classes that occur */
     double entropy;                       /* of the class prior, nats: the loss at chance level */
     double normalised_entropy;            /* over ln(classes) */
-    /* Batches as the config draws them in the first epoch, of class targets. */
+    /* Micro-batches as the config draws them in the first epoch, the first 512; of class targets, NaN of others. */
     double batch_entropy;           /* mean entropy of the classes within a batch, nats */
-    double shuffled_batch_entropy;  /* what to expect of a random order: the mean over random permutations (fixed seed) */
+    double shuffled_batch_entropy;  /* what to expect of a random order: the mean over 16 random permutations (fixed seed) */
     double batch_entropy_deviation; /* its deviation over those permutations */
-    /* Targets that are numbers. */
-    double target_mean, target_variance, target_min, target_max;
+    /* All targets as numbers, class numbers too, those that are ignored left out. */
+    double target_mean, target_min, target_max;
+    double target_variance; /* mean over the numbers of one target of their variance: the mse of the best constant output */
     bool targets_are_integers;
 } DataFacts;
 
-/* Never fails: what does not apply is 0 or NaN. */
+/* Never fails: counts of what does not apply are 0, numbers NaN. */
 DataFacts *data_facts_new(Arena *arena, const Config *config);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef GRADTOOL_DIAGNOSE_EVIDENCE_H
 #define GRADTOOL_DIAGNOSE_EVIDENCE_H
 
+#include "diagnose/baseline.h"
 #include "diagnose/data_facts.h"
 #include "diagnose/overfit_trial.h"
 #include "diagnose/prediction.h"
@@ -18,6 +19,7 @@ typedef struct Evidence {
     const Probe *final;           /* with the weights that the run left */
     const OverfitTrial *overfit;  /* one small batch learned by heart */
     const Record *record;         /* the log */
+    const Baseline *baseline;     /* earlier runs to compare with */
 } Evidence;
 
 #endif

@@ -9,34 +9,43 @@
 #include "train/config.h"
 
 typedef struct PredictedLayer {
-    const char *name;       /* a linear, conv2d or attention layer: one weight matrix on the path */
-    const char *activation; /* type of the activation that follows it, "" for none */
+    const char *name;       /* of linear or conv2d: one weight matrix on the path */
+    const char *activation; /* type of the activation that follows it, "" where sums or other layers come first */
     int width;              /* units, or channels */
+    int depth;              /* layers with weights on the longest way from the input to it, itself included */
     double fan_in;
-    double weight_variance; /* of the initial weights times fan_in: sigma_w^2 */
-    double bias_variance;
-    double q;           /* predicted mean square of the pre-activations */
-    double chi;         /* mean-field factor of the squared gradient through layer and activation: chi_1 */
-    double flow;        /* predicted rms of dL/d(pre-activation), relative to that of the last hidden layer */
-    double born_dead;   /* probability that all its units are dead for all inputs at once: 2^-width for relu with biases 0 */
-    bool in_residual;   /* on a branch of a residual block: its beta does not add up over depth */
+    double weight_variance; /* mean square of the initial weights times fan_in: sigma_w^2 */
+    double bias_variance;   /* mean square of the biases: sigma_b^2 */
+    double q;               /* predicted mean square of the output, the pre-activations; NaN where not predictable */
+    double chi;         /* mean-field factor of the squared gradient through layer, norm and activation: chi_1; NaN likewise */
+    double flow;        /* predicted rms of dL/d(output), relative to that of the last hidden layer; NaN where not predictable
+                           or where no gradient arrives; of the output layer NaN */
+    double born_dead;   /* probability that all its units are dead at once: 2^-width for relu with biases 0; 0 behind a norm */
+    bool in_residual;   /* some path from input to output passes it by: its beta does not add up over depth */
     bool is_normalised; /* a norm layer stands between it and the next activation */
+    bool is_output;     /* no layer with weights follows */
 } PredictedLayer;
 
 typedef struct Prediction {
     PredictedLayer *layer; /* in the order of the forward pass */
     int layers;
-    double flow_ratio;   /* predicted rms of dL/dz, first hidden layer over last hidden layer; NaN where not predictable */
-    double chi_mean;     /* geometric mean over the hidden layers */
-    double depth_scale;  /* xi = -1 / ln(chi) of the mean; infinite at criticality */
-    double beta;         /* sum of 1 / width over hidden layers of the trunk, output layer left out, residual branches apart */
-    double log_variance; /* predicted variance over initialisations of ln ||J u||^2: 5 beta for relu nets */
-    double log_mean;     /* and its mean: -5/2 beta */
-    double born_dead;    /* 1 - prod(1 - 2^-width) over relu layers outside of residual blocks */
-    bool is_supported;   /* false: recurrent nets, nets without hidden layers, expressions in between: see reason */
-    const char *reason;
+    int first, last;    /* hidden layers that flow_ratio compares: of the trunk where it has two, else of residual branches; -1:
+                           there are none */
+    double flow_ratio;  /* predicted rms of dL/d(output), layer `first` over layer `last`; NaN where not predictable */
+    double chi_mean;    /* geometric mean over the hidden layers that have an activation; NaN without any */
+    double depth_scale; /* layers in which the squared gradient changes by a factor of e: 1 / |ln chi_mean|; infinite at
+                           criticality */
+    double beta;        /* sum of 1 / width over hidden layers of the trunk, those in residual branches left out */
+    double log_variance; /* predicted variance over initialisations of ln ||J u||^2: sum of (3 E[phi'^4] / E[phi'^2]^2 - 1) /
+                            width over the same layers: 5 beta for relu nets, 2 beta for linear ones */
+    double log_mean;     /* and its mean: half of it, negative */
+    double born_dead;    /* 1 - prod(1 - born_dead) over the same layers */
+    bool is_supported;   /* false: GANs, nets without hidden layers, recurrent layers, attention or expressions in between */
+    const char *reason;  /* why not, a phrase; "" where it is */
 } Prediction;
 
+/* Never NULL: what is not supported has the reason, and what follows from the architecture alone. Of the weights that the model
+ * has now: to be called before training. Dropout counts as in training. */
 Prediction *prediction_new(Arena *arena, const Config *config);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef GRADTOOL_DIAGNOSE_RULE_H
 #define GRADTOOL_DIAGNOSE_RULE_H
 
+#include "base/error.h"
 #include "diagnose/evidence.h"
 #include "diagnose/finding.h"
 
@@ -62,5 +63,8 @@ extern const Rule *const rule_table[];
 extern const int rule_count;
 /* NULL where there is none. */
 const Rule *rule_find(const char *name);
+/* Adds help to the last error, which is about an unknown rule: the nearest name. Returns false. */
+bool rule_suggest(const char *name, Error *err);
+int rule_limits(const Rule *rule);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a layer type is made of; for the files layer_*.c. */
+/* What a layer type is made of; for the files layer_*.c, and for who reads a model layer by layer. */
 #ifndef GRADTOOL_NN_LAYER_H
 #define GRADTOOL_NN_LAYER_H
 
@@ -62,6 +62,7 @@ typedef struct ModelBuild {
     ModelNodes *nodes;
     int batch;
     bool training;
+    bool is_probe; /* training without dropout, that leaves running statistics alone */
     LayerHook *on_output;
     void *context;
     int group;    /* leaf layers of this checkpointed segment; 0: none is begun by leaves */

@@ -20,7 +20,7 @@ static bool declare(Layer *layer, ModelReader *reader, Error *err)
 static Node *build(const Layer *layer, ModelBuild *b, Node *const x[])
 {
     const Options *options = layer->options;
-    if (!b->training || options->p == 0)
+    if (!b->training || b->is_probe || options->p == 0)
         return x[0];
     return op_mul(x[0], op_dropout_mask(b->graph, x[0]->shape, options->p, random_hash(layer->path)));
 }

@@ -93,8 +93,10 @@ static Node *build_batchnorm(const Layer *layer, ModelBuild *b, Node *const x[])
             mean = op_scale(op_sum_to(x[0], features), 1 / count);
             variance = op_scale(op_sum_to(op_square(op_sub(x[0], mean)), features), 1 / count);
         }
-        track(running_mean, mean, options->momentum);
-        track(running_var, op_scale(variance, count > 1 ? count / (count - 1) : 1), options->momentum);
+        if (!b->is_probe) {
+            track(running_mean, mean, options->momentum);
+            track(running_var, op_scale(variance, count > 1 ? count / (count - 1) : 1), options->momentum);
+        }
     }
     return (is_image ? normalise_channels : normalise_features)(layer, b, x[0], mean, variance);
 }

@@ -187,6 +187,7 @@ LossNodes loss_build(const Loss *loss, const Targets *targets, Node *output, int
     else if (!loss->type->ignores_targets && same_but_ones(shape_rest(output->shape), targets->shape))
         target = op_reshape(target, output->shape);
     Node *terms = loss->type->terms(&loss->options, output, target);
+    nodes.terms = loss->type->is_whole ? NULL : terms;
     nodes.sum = loss->type->is_whole ? op_scale(terms, loss->is_sum ? 1 : batch) : op_sum(terms);
     nodes.value = op_mul(nodes.sum, nodes.factor);
     graph->autocast = autocast;

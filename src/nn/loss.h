@@ -55,6 +55,7 @@ int loss_classes(const Loss *loss, Shape output);
 typedef struct LossNodes {
     Node *target; /* input [batch, target] */
     Node *factor; /* input, a scalar */
+    Node *terms;  /* [batch, ...]: the terms of each sample; NULL where the loss is one number */
     Node *sum;    /* of all terms */
     Node *value;  /* sum * factor: what is differentiated */
 } LossNodes;

@@ -387,6 +387,7 @@ ModelNodes model_build_with(const Model *model, Graph *graph, const ModelBuildOp
         .nodes = &nodes,
         .batch = options->batch,
         .training = options->training,
+        .is_probe = options->is_probe,
         .on_output = options->on_output,
         .context = options->context,
     };
@@ -399,6 +400,7 @@ ModelNodes model_build_with(const Model *model, Graph *graph, const ModelBuildOp
     }
     Shape input = model->net[options->first_net].input;
     nodes.first_net = options->first_net;
+    nodes.is_probe = options->is_probe;
     nodes.input = options->input ? options->input : graph_input(graph, "input", shape_prepend(options->batch, input));
     layer_recompute_begin(&build, options->recompute_leaves, options->recompute_group);
     nodes.output = layer_list_build(&list, &build, nodes.input);

@@ -60,6 +60,7 @@ typedef struct ModelNodes {
     Node **leaf;
     Node **state;
     int first_net;
+    bool is_probe; /* as it was built */
 } ModelNodes;
 
 /* What may be done with a layer's output before it goes on: returns the node that takes its place. */
@@ -68,6 +69,7 @@ typedef Node *LayerHook(void *context, const Layer *layer, Node *y);
 typedef struct ModelBuildOptions {
     int batch;
     bool training;        /* switches dropout and batch statistics */
+    bool is_probe;        /* of training: dropout passes all on, and running statistics stay as they are */
     LayerHook *on_output; /* NULL: none */
     void *context;
     Node *input;             /* NULL: a new graph input */

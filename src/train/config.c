@@ -14,7 +14,8 @@
 typedef struct RootOptions {
     const char *name, *weights, *optimizer_state;
     int64_t seed;
-    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *precision, *hooks, *monitor, *output;
+    Json *model, *gan, *data, *loss, *optimizer, *schedule, *train, *clip, *penalty, *precision, *hooks, *monitor, *rules,
+        *output;
 } RootOptions;
 
 static const Field root_fields[] = {
@@ -35,6 +36,7 @@ static const Field root_fields[] = {
     {"precision", FIELD_JSON, offsetof(RootOptions, precision), "{}", .help = "number type of products; loss scaling"},
     {"hooks", FIELD_JSON, offsetof(RootOptions, hooks), "[]", .help = "what watches or changes gradients and outputs"},
     {"monitor", FIELD_JSON, offsetof(RootOptions, monitor), "{}", .help = "what is measured"},
+    {"rules", FIELD_JSON, offsetof(RootOptions, rules), .help = "settings of the rules that diagnose, or \"off\", by name"},
     {"output", FIELD_JSON, offsetof(RootOptions, output), "{}", .help = "what is written"},
     {0}};
 
@@ -272,8 +274,11 @@ static void read_loss_and_optimizer(Config *config, Arena *arena, const RootOpti
 Config *config_read(Arena *arena, const char *path, const char *const sets[], int count, Error *err)
 {
     Json *json = config_read_json(arena, path, sets, count, err);
-    if (!json)
-        return NULL;
+    return json ? config_build(arena, json, path, NULL, err) : NULL;
+}
+
+Config *config_build(Arena *arena, Json *json, const char *path, const DataSplit *data, Error *err)
+{
     RootOptions root = {0};
     Config *config = ARENA_NEW(arena, Config);
     *config = (Config){.json = json, .path = path};
@@ -282,6 +287,7 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
     config->weights = root.weights;
     config->optimizer_state = root.optimizer_state;
     config->monitor = root.monitor;
+    config->rules = root.rules;
     config->output = root.output;
     config->name = root.name ? root.name : name_of_file(arena, path);
     if (!root.name)
@@ -295,7 +301,9 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
         gan_read(arena, config, root.gan, root.optimizer, err);
     else if (root.model)
         config->model = model_read(arena, root.model, err);
-    bool has_data = root.data && dataset_read(arena, root.data, config->seed, &config->data, err);
+    if (data)
+        config->data = *data;
+    bool has_data = data || (root.data && dataset_read(arena, root.data, config->seed, &config->data, err));
     if (!root.gan)
         read_loss_and_optimizer(config, arena, &root, err);
     int weights = config->model ? config->model->parameters : 0;

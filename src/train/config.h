@@ -57,7 +57,7 @@ typedef struct Config {
     TrainOptions train;
     int64_t steps_per_epoch;
     int recompute_leaves, recompute_group; /* chosen for train.memory_limit: see ModelBuildOptions; 0: nothing is recomputed */
-    Json *monitor, *output;                /* read by the floor above; NULL where absent */
+    Json *monitor, *rules, *output;        /* read by the floors above; NULL where absent */
 } Config;
 
 /* Reads a config and builds all of it. `sets` are "key=value" assignments. All mistakes found are reported together. */
@@ -65,6 +65,9 @@ Config *config_read(Arena *arena, const char *path, const char *const sets[], in
 
 /* The JSON of a config: model and data inlined, assignments made, nothing checked yet. */
 Json *config_read_json(Arena *arena, const char *path, const char *const sets[], int count, Error *err);
+
+/* Checks that JSON and builds all of it. `data` (borrowed) takes the place of what its `data` would read; NULL: it is read. */
+Config *config_build(Arena *arena, Json *json, const char *path, const DataSplit *data, Error *err);
 
 /* The state of all optimizers, as optimizer_state() gives it, in one list. */
 Parameter **config_optimizer_state(const Config *config, int *count, Arena *arena);

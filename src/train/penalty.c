@@ -61,11 +61,14 @@ PenaltyNodes penalty_build(const Penalty *penalty, const Model *model, const Los
     Node *x = nodes->input, *output = nodes->output, *slope;
     if (penalty->at == PENALTY_AT_INTERPOLATE) {
         x = p.input = graph_input(graph, "interpolates", shape_prepend(rows, shape_rest(nodes->input->shape)));
-        output =
-            model_build_with(model, graph,
-                             &(ModelBuildOptions){
-                                 .batch = rows, .training = true, .input = x, .first = nodes, .first_net = nodes->first_net})
-                .output;
+        output = model_build_with(model, graph,
+                                  &(ModelBuildOptions){.batch = rows,
+                                                       .training = true,
+                                                       .is_probe = nodes->is_probe,
+                                                       .input = x,
+                                                       .first = nodes,
+                                                       .first_net = nodes->first_net})
+                     .output;
     }
     graph_gradient(op_sum(output), scale->scale, &x, 1, NULL, 0, &slope);
     slope = loss_scale_remove(scale, slope);

@@ -42,7 +42,8 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
 {
     const Model *model = config->model;
     const ModelNet *net = g->net;
-    int leaves = observer && observer->wants_leaf_gradients ? net->leaves : 0, weights = net->parameters, trainable = 0;
+    const bool wants_leaves = g->is_probe || (observer && observer->wants_leaf_gradients);
+    int leaves = wants_leaves ? net->leaves : 0, weights = net->parameters, trainable = 0;
     Node **wrt = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
     Node **grad = ARENA_ARRAY(graph->arena, Node *, weights + leaves);
     Node **learned = ARENA_ARRAY(graph->arena, Node *, weights + 1);
@@ -75,11 +76,25 @@ static void differentiate(StepGraph *g, const Config *config, Graph *graph, cons
     g->view.leaf_grad = leaf_grad;
 }
 
+/* What a probe reads beside what a step does. */
+static void probe_roots(const StepGraph *g, Node *root[], int *roots)
+{
+    root[(*roots)++] = g->model.output;
+    if (g->loss.terms)
+        root[(*roots)++] = g->loss.terms;
+    for (int i = 0; i < g->view.leaves; i++) {
+        root[(*roots)++] = g->view.leaf[i];
+        if (g->view.leaf_grad[i])
+            root[(*roots)++] = g->view.leaf_grad[i];
+    }
+}
+
 /* The plan, from what must be readable after a run. */
 static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
 {
     int weights = config->model->parameters, roots = 0;
-    Node **root = g->root = ARENA_ARRAY(arena, Node *, weights + 4 + (g->hooks ? step_hooks_root_limit(config->hooks) : 0));
+    int probed = g->is_probe ? 2 + 2 * g->view.leaves : 0, hooked = g->hooks ? step_hooks_root_limit(config->hooks) : 0;
+    Node **root = g->root = ARENA_ARRAY(arena, Node *, weights + 4 + probed + hooked);
     if (g->loss.sum)
         root[roots++] = g->loss.sum;
     if (g->penalty.sum) {
@@ -91,10 +106,23 @@ static Plan *make_plan(StepGraph *g, const Config *config, Graph *graph, Arena *
     for (int i = 0; g->view.grad && i < weights; i++)
         if (g->view.grad[i])
             root[roots++] = g->view.grad[i];
+    if (g->is_probe)
+        probe_roots(g, root, &roots);
     if (g->hooks && g->view.grad)
         (g->is_apart ? step_hooks_stops : step_hooks_roots)(g->hooks, root, &roots);
     g->roots = roots;
     return (g->is_apart ? plan_compile_apart : plan_compile)(graph, root, roots, g->view.variant, arena, err);
+}
+
+static void find_leaves(StepGraph *g, Arena *arena)
+{
+    g->terms = g->loss.terms ? workspace_value(g->workspace, g->loss.terms) : NULL;
+    g->leaf = ARENA_ARRAY(arena, const float *, g->view.leaves);
+    g->leaf_gradient = ARENA_ARRAY(arena, const float *, g->view.leaves);
+    for (int i = 0; i < g->view.leaves; i++) {
+        g->leaf[i] = workspace_value(g->workspace, g->view.leaf[i]);
+        g->leaf_gradient[i] = g->view.leaf_grad[i] ? workspace_value(g->workspace, g->view.leaf_grad[i]) : NULL;
+    }
 }
 
 static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *arena, Error *err)
@@ -123,30 +151,39 @@ static bool compile(StepGraph *g, const Config *config, Graph *graph, Arena *are
     for (int i = 0; g->view.grad && i < weights; i++)
         if (g->view.grad[i])
             g->gradient[i] = workspace_value(g->workspace, g->view.grad[i]);
+    if (g->is_probe)
+        find_leaves(g, arena);
     *workspace_context(g->workspace) = (RunContext){.seed = config->seed};
     return true;
 }
 
-/* Builds `net` and, unless it is to be alone, what stands behind it. */
-static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch, Variant variant,
-                        bool training, Graph *graph)
+/* What a graph is for. */
+typedef enum Purpose { TO_TRAIN, TO_SAMPLE, TO_PROBE, TO_EVALUATE } Purpose;
+
+/* Builds `net` and, unless it is only sampled, what stands behind it. */
+static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net, Purpose purpose, int batch, Variant variant,
+                        Graph *graph)
 {
+    const bool training = purpose != TO_EVALUATE, has_hooks = purpose != TO_PROBE && !hooks_are_empty(config->hooks);
     StepGraph *g = ARENA_NEW(arena, StepGraph);
     const Model *model = config->model;
     Node **leaf = ARENA_ARRAY(arena, Node *, model->leaves);
     const LossScale scale =
-        training && !alone && config->precision.has_scaler ? loss_scale_new(graph) : (LossScale){NULL, NULL};
+        purpose == TO_TRAIN && config->precision.has_scaler ? loss_scale_new(graph) : (LossScale){NULL, NULL};
     g->net = net;
     g->batch = batch;
-    graph->autocast = config->precision.type;
-    g->hooks = hooks_are_empty(config->hooks) ? NULL : step_hooks_new(config->hooks, net->name, &scale, variant, arena);
+    g->is_probe = purpose == TO_PROBE;
+    graph->autocast = g->is_probe ? PRECISION_FLOAT32 : config->precision.type; /* no scaler, so no half gradients */
+    graph->has_bfloat16 = config->precision.has_bfloat16;
+    g->hooks = has_hooks ? step_hooks_new(config->hooks, net->name, &scale, variant, arena) : NULL;
     g->model = model_build_with(model, graph,
                                 &(ModelBuildOptions){.batch = batch,
                                                      .training = training,
+                                                     .is_probe = g->is_probe,
                                                      .on_output = g->hooks ? step_hooks_on_output : NULL,
                                                      .context = g->hooks,
                                                      .first_net = (int)(net - model->net),
-                                                     .nets = alone ? 1 : 0,
+                                                     .nets = purpose == TO_SAMPLE ? 1 : 0,
                                                      .recompute_leaves = training ? config->recompute_leaves : 0,
                                                      .recompute_group = config->recompute_group});
     for (int i = net->leaf; i < net->leaf + net->leaves; i++)
@@ -163,10 +200,10 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
     return g;
 }
 
-static StepGraph *begin_training(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
-                                 const Observer *observer, Graph *graph)
+static StepGraph *begin_training(Arena *arena, const Config *config, const ModelNet *net, Purpose purpose, int batch,
+                                 Variant variant, const Observer *observer, Graph *graph)
 {
-    StepGraph *g = begin(arena, config, net, false, batch, variant, true, graph);
+    StepGraph *g = begin(arena, config, net, purpose, batch, variant, graph);
     graph->part = "loss";
     g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     g->is_measured = observer != NULL;
@@ -186,7 +223,7 @@ static size_t workspace_bytes(const Config *config, int batch, Variant variant, 
 {
     Arena *scratch = arena_new(NULL);
     Graph *graph = graph_new(scratch);
-    StepGraph *g = begin_training(scratch, config, config->model->net, batch, variant, observer, graph);
+    StepGraph *g = begin_training(scratch, config, config->model->net, TO_TRAIN, batch, variant, observer, graph);
     const Plan *plan = make_plan(g, config, graph, scratch, err);
     size_t bytes = plan ? plan_bytes(plan) : 0;
     arena_free(scratch);
@@ -240,7 +277,7 @@ StepGraph *step_graph_new(Arena *arena, const Config *config, const ModelNet *ne
                           const Observer *observer, Error *err)
 {
     Graph *graph = graph_new(arena);
-    StepGraph *g = begin_training(arena, config, net, batch, variant, observer, graph);
+    StepGraph *g = begin_training(arena, config, net, TO_TRAIN, batch, variant, observer, graph);
     if (observer && observer->attach && !graph->error)
         observer->attach(observer->context, &g->view);
     return compile(g, config, graph, arena, err) ? g : NULL;
@@ -250,7 +287,14 @@ StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const Mode
                                   Error *err)
 {
     Graph *graph = graph_new(arena);
-    StepGraph *g = begin(arena, config, net, true, batch, variant, true, graph);
+    StepGraph *g = begin(arena, config, net, TO_SAMPLE, batch, variant, graph);
+    return compile(g, config, graph, arena, err) ? g : NULL;
+}
+
+StepGraph *step_graph_new_probe(Arena *arena, const Config *config, int batch, Variant variant, Error *err)
+{
+    Graph *graph = graph_new(arena);
+    StepGraph *g = begin_training(arena, config, config->model->net, TO_PROBE, batch, variant, NULL, graph);
     return compile(g, config, graph, arena, err) ? g : NULL;
 }
 
@@ -258,8 +302,8 @@ StepGraph *step_graph_new_replay(Arena *arena, const Config *config, const Model
                                  Variant variant, Error *err)
 {
     Graph *graph = graph_new(arena);
-    StepGraph *g = alone ? begin(arena, config, net, true, batch, variant, true, graph)
-                         : begin_training(arena, config, net, batch, variant, NULL, graph);
+    StepGraph *g = alone ? begin(arena, config, net, TO_SAMPLE, batch, variant, graph)
+                         : begin_training(arena, config, net, TO_TRAIN, batch, variant, NULL, graph);
     g->is_apart = true;
     return compile(g, config, graph, arena, err) ? g : NULL;
 }
@@ -271,7 +315,7 @@ ReplayRows step_graph_rows(const StepGraph *g, const Config *config, Arena *aren
     ReplayRows rows = {.per_row = NULL, .count = g->batch};
     Arena *scratch = arena_new(arena);
     Graph *longer = graph_new(scratch);
-    begin_training(scratch, config, g->net, g->batch + 1, g->view.variant, NULL, longer);
+    begin_training(scratch, config, g->net, TO_TRAIN, g->batch + 1, g->view.variant, NULL, longer);
     if (longer->count == graph->count && !longer->error) {
         int *per_row = ARENA_ARRAY(arena, int, graph->count);
         for (int i = 0; i < graph->count; i++) {
@@ -288,7 +332,7 @@ ReplayRows step_graph_rows(const StepGraph *g, const Config *config, Arena *aren
 StepGraph *step_graph_new_evaluation(Arena *arena, const Config *config, int batch, Variant variant, Error *err)
 {
     Graph *graph = graph_new(arena);
-    StepGraph *g = begin(arena, config, config->model->net, false, batch, variant, false, graph);
+    StepGraph *g = begin(arena, config, config->model->net, TO_EVALUATE, batch, variant, graph);
     g->loss = loss_build(config->loss, &config->targets, g->model.output, batch);
     return compile(g, config, graph, arena, err) ? g : NULL;
 }

@@ -27,6 +27,9 @@ typedef struct StepGraph {
     const float *penalty_sum, *penalty_norm_sum;
     const float *output; /* without gradient only */
     float **gradient;    /* of each weight; NULL where it has none */
+    bool is_probe;
+    const float *terms;                  /* of a probe: of the loss; NULL where it has none by sample */
+    const float **leaf, **leaf_gradient; /* of a probe: as in view, NULL where there is none */
 } StepGraph;
 
 /* The gradient of the weights of `net`, which learns through the nets behind it; a penalty is of the last net. With an observer
@@ -39,6 +42,9 @@ bool step_graph_plan_memory(Config *config, int batch, Variant variant, const Ob
 /* The output of `net` alone, as in training: forward only, without loss. */
 StepGraph *step_graph_new_sampler(Arena *arena, const Config *config, const ModelNet *net, int batch, Variant variant,
                                   Error *err);
+/* A training step without what changes the model or is random: no dropout, no hooks, running statistics left alone. After a run
+ * the output, the loss's terms, and each leaf's output and gradient can be read. Not of a GAN. */
+StepGraph *step_graph_new_probe(Arena *arena, const Config *config, int batch, Variant variant, Error *err);
 /* The graph of step_graph_new, or where `alone` of step_graph_new_sampler, for replay_run(). */
 StepGraph *step_graph_new_replay(Arena *arena, const Config *config, const ModelNet *net, bool alone, int batch,
                                  Variant variant, Error *err);

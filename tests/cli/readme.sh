@@ -3,7 +3,11 @@ cp -R "$ROOT/configs" "$ROOT/models" .
 sed -n 's/^\$ gradtool //p' "$ROOT/README.md" >commands
 while read -r words; do
     # shellcheck disable=SC2086 # a list of words
-    $GRADTOOL $words >out 2>err </dev/null || { echo "gradtool $words: exit status $?" && cat err; }
+    $GRADTOOL $words >out 2>err </dev/null
+    case "$? $words" in
+    0\ * | 1\ check*) ;; # a check may find something
+    *) echo "gradtool $words: failed" && cat err ;;
+    esac
     [ -s out ] || echo "gradtool $words: no output"
 done <commands
 grep -o 'gradtool list [a-z]*' "$ROOT/README.md" | sort -u >lists
