@@ -1,6 +1,5 @@
 #include "cli/check_evidence.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,7 +30,7 @@ static bool has_log(Arena *arena, const char *path)
 static bool is_config(const char *path)
 {
     size_t length = strlen(path);
-    if (file_is_folder(path) || length < 5 || strcmp(path + length - 5, ".json") != 0)
+    if (file_is_folder(path) || length < 5 || strcmp(path + length - 5, ".json") != 0 || foreign_is_log(path))
         return false;
     Arena *scratch = arena_new(NULL);
     const Json *root = json_read_file(scratch, path, error_new(scratch));
@@ -52,11 +51,6 @@ bool operand_kind(const char *path, OperandKind *kind, Error *err)
     return exists || error_add(err, "cannot read %s: no such file or folder", path);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void add_path(Arena *arena, StringList *paths, const char *path)
 {
     if (paths->count == paths->capacity) {
@@ -68,21 +62,16 @@ static void add_path(Arena *arena, StringList *paths, const char *path)
     paths->at[paths->count++] = path;
 }
 
-void operand_expand(Arena *arena, const char *path, StringList *paths)
+void operand_expand(Command *command, const char *path, const ForeignOptions *options, StringList *paths)
 {
-    int first = paths->count;
-    DIR *folder = file_is_folder(path) && !has_log(arena, path) ? opendir(path) : NULL;
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        const char *inner = path_join(arena, path, entry->d_name);
-        if (entry->d_name[0] != '.' && has_log(arena, inner))
-            add_path(arena, paths, inner);
-    }
-    if (folder)
-        closedir(folder);
-    if (paths->count == first)
-        add_path(arena, paths, path);
-    else
-        qsort(paths->at + first, (size_t)(paths->count - first), sizeof *paths->at, compare_names);
+    bool is_list = file_is_folder(path) && !has_log(command->arena, path);
+    ForeignList runs = is_list ? foreign_list(command->arena, path, options) : (ForeignList){0};
+    for (int i = 0; i < runs.count; i++)
+        add_path(command->arena, paths, runs.path[i]);
+    for (int i = 0; runs.count > 0 && i < runs.passed_over_count; i++)
+        command_note(command, "note: not checked: %s", runs.passed_over[i]);
+    if (runs.count == 0)
+        add_path(command->arena, paths, path);
 }
 
 /* What does not concern the subject as a whole: said once, and gone on without. */
@@ -181,6 +170,21 @@ static bool gather_run(Gathering *g, const char *folder)
     return true;
 }
 
+static bool gather_log(Gathering *g, const char *path)
+{
+    const Record *record = foreign_read(g->arena, path, &g->options->foreign, g->err);
+    const char *ending = strrchr(path_name(path), '.');
+    if (!record && ending && strcmp(ending, ".json") == 0)
+        return error_hint(g->err, "a config has the keys model, data, loss and train");
+    if (!record)
+        return false;
+    g->into->evidence.record = record;
+    g->into->name = record->name;
+    if (*record->warning)
+        command_note(g->cmd, "warning: %s", record->warning);
+    return true;
+}
+
 static void remove_folder(void *path)
 {
     file_remove_folder(path);
@@ -243,13 +247,16 @@ GatheredEvidence *evidence_gather(Command *command, Arena *arena, const char *pa
     Gathering g = {.cmd = command, .arena = arena, .options = options, .into = into, .err = err};
     if (!operand_kind(path, &kind, err))
         return NULL;
-    bool fine = kind == OPERAND_RUN ? gather_run(&g, path) : kind == OPERAND_CONFIG && gather_config(&g, path);
-    if (kind == OPERAND_LOG)
-        fine = error_add(err, "%s is neither a run folder (with log.jsonl) nor a config", path);
+    bool fine = kind == OPERAND_RUN      ? gather_run(&g, path)
+                : kind == OPERAND_CONFIG ? gather_config(&g, path)
+                                         : gather_log(&g, path);
     if (!fine)
         return NULL;
     const Record *record = into->evidence.record;
-    command_note(command, "read %s, %s from %s", figure_of(arena, (double)record->steps, "step"),
-                 figure_of(arena, record->layers, "layer"), record->kind);
+    if (record->is_foreign)
+        command_note(command, "%s", record->summary);
+    else
+        command_note(command, "read %s, %s from %s", figure_of(arena, (double)record->steps, "step"),
+                     figure_of(arena, record->layers, "layer"), record->kind);
     return into;
 }

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "diagnose/evidence.h"
+#include "diagnose/foreign.h"
 
 /* What one operand is. */
 typedef enum OperandKind {
@@ -17,6 +18,7 @@ typedef enum OperandKind {
 typedef struct EvidenceOptions {
     StringList sets;                   /* of configs */
     const char *out;                   /* run folder of a training; NULL: a temporary one, removed with the arena */
+    ForeignOptions foreign;            /* of other tools' logs */
     const volatile sig_atomic_t *stop; /* a signal's number ends a training */
     Threads *threads;                  /* NULL: one */
 } EvidenceOptions;
@@ -34,8 +36,8 @@ GatheredEvidence *evidence_gather(Command *command, Arena *arena, const char *pa
 
 /* The kind of what is there; false with an error when nothing is. */
 bool operand_kind(const char *path, OperandKind *kind, Error *err);
-/* Appends the runs that a path stands for to `paths`: a folder without a log of its own that holds run folders stands for
- * those, sorted; anything else for itself. */
-void operand_expand(Arena *arena, const char *path, StringList *paths);
+/* Appends the runs that a path stands for to `paths`: a folder without a log of its own that holds runs, ours or other tools',
+ * stands for those, sorted; anything else for itself. Runs among others that have no gradients are left out with a note. */
+void operand_expand(Command *command, const char *path, const ForeignOptions *options, StringList *paths);
 
 #endif

@@ -14,14 +14,15 @@ static const char *const fail_choices[] = {"info", "warning", "error", "never", 
 static const char *const junit_choices[] = {"jenkins", "gitlab", NULL};
 
 typedef struct Args {
-    StringList paths, formats, files, select, ignore, thresholds, baselines, sets;
-    const char *write_baseline, *out, *annotate;
+    StringList paths, formats, files, select, ignore, thresholds, baselines, sets, maps;
+    const char *write_baseline, *out, *annotate, *log_format, *layers;
     int fail_on, junit_family;
     bool statistics;
 } Args;
 
 static const Option options[] = {
-    {"PATH...", 0, OPT_LIST, offsetof(Args, paths), .help = "runs, folders of runs, or configs, which are trained first"},
+    {"PATH...", 0, OPT_LIST, offsetof(Args, paths),
+     .help = "runs, logs of other tools, folders of either, or configs, which are trained first"},
     {"format", 'f', OPT_LIST, offsetof(Args, formats), .value = "NAME,...",
      .help = "text (default), concise, json, junit, sarif, github, gitlab, markdown"},
     {"output", 'o', OPT_LIST, offsetof(Args, files), .value = "FILE", .help = "file of the format before it"},
@@ -39,6 +40,12 @@ static const Option options[] = {
      .help = "run folder of a config's training (default: a temporary one)"},
     {"annotate", 0, OPT_STRING, offsetof(Args, annotate), .value = "FILE[:LINE]",
      .help = "shows findings there: the config in the repository that a run came from"},
+    {"map", 0, OPT_LIST, offsetof(Args, maps), .value = "KIND=NAME",
+     .help = "another tool's log: the series NAME is grad_norm, clipped_norm, loss, lr, val_loss or layer"},
+    {"layers", 0, OPT_STRING, offsetof(Args, layers), .value = "FILE",
+     .help = "another tool's log: its layers' order, a name a line or the weights"},
+    {"log-format", 0, OPT_STRING, offsetof(Args, log_format), .value = "NAME",
+     .help = "another tool's log: tensorboard, huggingface, wandb, jsonl, csv or text, where it cannot be told"},
     {"junit-family", 0, OPT_CHOICE, offsetof(Args, junit_family), .value = "jenkins|gitlab", .standard = "jenkins",
      .choices = junit_choices, .help = "gitlab: cases name their file, as within a job of GitLab"},
     {"statistics", 0, OPT_FLAG, offsetof(Args, statistics), .help = "how often each rule fired, in the format text"},
@@ -137,7 +144,8 @@ static bool add_baseline_run(Check *check, const char *path)
 {
     CheckSubject subject = {.path = path};
     Error *err = error_new(check->cmd->arena);
-    GatheredEvidence *gathered = evidence_gather(check->cmd, check->cmd->arena, path, &(EvidenceOptions){0}, err);
+    GatheredEvidence *gathered =
+        evidence_gather(check->cmd, check->cmd->arena, path, &(EvidenceOptions){.foreign = check->gather.foreign}, err);
     if (!gathered || !judge(check, gathered, NULL, &subject, err))
         return error_join(check->cmd->err, err);
     baseline_add_run(check->baseline, subject.name, subject.diagnosis->finding, subject.diagnosis->findings, subject.record);
@@ -152,7 +160,7 @@ static bool read_baselines(Check *check)
         return true;
     check->baseline = baseline_new(cmd->arena);
     for (int i = 0; i < check->args->baselines.count; i++)
-        operand_expand(cmd->arena, check->args->baselines.at[i], &paths);
+        operand_expand(cmd, check->args->baselines.at[i], &check->gather.foreign, &paths);
     bool fine = true;
     for (int i = 0; i < paths.count; i++) {
         OperandKind kind;
@@ -182,6 +190,15 @@ static bool read_annotation(Check *check)
     return true;
 }
 
+/* The list with a NULL behind it. */
+static const char *const *list_end(Arena *arena, const StringList *list)
+{
+    const char **words = ARENA_ARRAY(arena, const char *, list->count + 1);
+    for (int i = 0; i < list->count; i++)
+        words[i] = list->at[i];
+    return words;
+}
+
 /* Everything that can be wrong with the command line is found before anything is trained. */
 static bool prepare(Check *check)
 {
@@ -192,8 +209,9 @@ static bool prepare(Check *check)
         error_add(cmd->err, "gradtool check needs PATH: a run, a folder of runs, or a config");
         return error_hint(cmd->err, "gradtool check --help");
     }
+    check->gather.foreign = (ForeignOptions){args->log_format, args->layers, list_end(cmd->arena, &args->maps)};
     for (int i = 0; i < args->paths.count; i++)
-        operand_expand(cmd->arena, args->paths.at[i], &paths);
+        operand_expand(cmd, args->paths.at[i], &check->gather.foreign, &paths);
     if (args->out && paths.count > 1)
         error_add(cmd->err, "--out names one run folder, but there are %d paths", paths.count);
     check->selection =
