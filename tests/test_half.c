@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/bfloat16_product.h"
 #include "autograd/ops.h"
 #include "autograd/plan.h"
 #include "base/random.h"
@@ -238,6 +239,48 @@ static void a_mean_of_halves_does_not_overflow_where_its_sum_would(void **state)
     arena_free(f->arena);
 }
 
+/* Of numbers whose products and sums float32 holds exactly, so that every order of addition gives the same bits. */
+static void check_product(Arena *arena, int m, int n, int k, bool transpose_a, bool transpose_b, bool accumulates)
+{
+    const size_t rows = (size_t)m, columns = (size_t)n, terms = (size_t)k;
+    float *a = ARENA_ARRAY(arena, float, rows *terms), *b = ARENA_ARRAY(arena, float, terms *columns);
+    float *c = ARENA_ARRAY(arena, float, rows *columns);
+    void *scratch = arena_alloc(arena, sizeof(float) * bfloat16_product_scratch());
+    Random random = random_stream((uint64_t)(m + 7 * n + 100 * k), RANDOM_PROBE, 0);
+    for (size_t i = 0; i < rows * terms; i++)
+        a[i] = (float)random_below(&random, 2 * i, 33) - 16;
+    for (size_t i = 0; i < terms * columns; i++)
+        b[i] = (float)random_below(&random, 2 * i + 1, 33) - 16;
+    for (size_t i = 0; i < rows * columns; i++)
+        c[i] = 7;
+    const Bfloat16Matrix left = {a, transpose_a ? 1 : terms, transpose_a ? rows : 1};
+    const Bfloat16Matrix right = {b, transpose_b ? 1 : columns, transpose_b ? terms : 1};
+    bfloat16_product(m, n, k, left, right, c, columns, accumulates, scratch);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++) {
+            double sum = accumulates ? 7 : 0;
+            for (size_t q = 0; q < terms; q++)
+                sum += (double)a[i * left.row + q * left.column] * (double)b[q * right.row + j * right.column];
+            if ((double)c[i * columns + j] != sum)
+                fail_msg("%d x %d x %d: element %zu, %zu is %g, expected %g", m, n, k, i, j, (double)c[i * columns + j], sum);
+        }
+}
+
+static void the_processors_products_are_right_in_every_form(void **state)
+{
+    (void)state;
+    static const int sizes[][3] = {{1, 1, 1},    {3, 5, 7},       {12, 32, 2},   {13, 33, 3},
+                                   {97, 70, 41}, {100, 260, 515}, {5, 300, 1030}};
+    if (!bfloat16_product_is_available())
+        skip();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int form = 0; form < 8; form++) {
+            Arena *arena = arena_new(NULL);
+            check_product(arena, sizes[i][0], sizes[i][1], sizes[i][2], form & 1, form & 2, form & 4);
+            arena_free(arena);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_gradient_is_half_where_its_tensor_is_and_float32_at_the_weight),
         cmocka_unit_test(a_weight_is_cast_once_however_often_it_is_read),
         cmocka_unit_test(types_meet_as_in_pytorch),
+        cmocka_unit_test(the_processors_products_are_right_in_every_form),
         cmocka_unit_test(a_mean_of_halves_does_not_overflow_where_its_sum_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,17 @@ static void dropout_and_hooks_are_off(void **state)
     assert_true(layer_of(as_it_is, "fc1")->std > 0);
 }
 
+/* Without its loss scale float16 would flush small gradients to zero. */
+static void a_half_precision_model_is_seen_in_float32(void **state)
+{
+    Bench *bench = *state;
+    const char *path = bench_file(bench, "config.json", CONFIG);
+    const Probe *whole = probe_of(bench, read_config(bench, path, NULL), 64),
+                *half = probe_of(bench, read_config(bench, path, SETS("precision.type=\"float16\"")), 64);
+    assert_near(whole->loss, half->loss, 0);
+    assert_near(parameter_of(whole, "fc1.weight")->gradient_norm, parameter_of(half, "fc1.weight")->gradient_norm, 0);
+}
+
 static void the_size_of_the_batches_changes_only_rounding(void **state)
 {
     Bench *bench = *state;
@@ -329,6 +340,7 @@ int main(void)
         TEST(what_is_not_finite_is_counted),
         TEST(a_training_after_a_probe_equals_one_without),
         TEST(dropout_and_hooks_are_off),
+        TEST(a_half_precision_model_is_seen_in_float32),
         TEST(the_size_of_the_batches_changes_only_rounding),
         TEST(the_number_of_threads_changes_no_bit),
         TEST(every_kind_of_model_is_probed_and_left_alone),

@@ -342,6 +342,7 @@ static void outputs_shrink_over_depth(Said *said, int64_t step)
 }
 static void outputs_grow_over_time(Said *said, int64_t step)
 {
+    said->loss = 1.3 + 0.01 * (double)(step % 7);
     said->std[LINEAR_2] = step > 200 ? 50 : 0.5;
 }
 FIRES(activations_that_shrink_over_depth_are_found, "activation-scale", SEVERITY_WARNING, 50, outputs_shrink_over_depth)
@@ -360,8 +361,14 @@ static void updates_are_large(Said *said, int64_t step)
     (void)step;
     said->ratio[WEIGHT_1] = 0.3;
 }
+static void updates_are_large_and_nothing_is_learned(Said *said, int64_t step)
+{
+    updates_are_large(said, step);
+    said->loss = 1.3 + 0.01 * (double)(step % 7);
+}
 static void weights_grow_along(Said *said, int64_t step)
 {
+    said->loss = 1.3 + 0.01 * (double)(step % 7);
     said->ratio[WEIGHT_1] = 0.04;
     said->weight[WEIGHT_1] = 3 * (1 + 0.04 * (double)step);
 }
@@ -386,7 +393,8 @@ static void weight_2_grows(Said *said, int64_t step)
     said->weight[WEIGHT_2] = 3 * exp(0.015 * (double)step);
 }
 FIRES(updates_beyond_the_weights_are_an_error, "update-ratio-high", SEVERITY_ERROR, 400, updates_are_huge)
-FIRES(large_updates_are_a_warning, "update-ratio-high", SEVERITY_WARNING, 400, updates_are_large)
+FIRES(large_updates_of_what_learns_are_a_remark, "update-ratio-high", SEVERITY_INFO, 400, updates_are_large)
+FIRES(large_updates_are_a_warning, "update-ratio-high", SEVERITY_WARNING, 400, updates_are_large_and_nothing_is_learned)
 FIRES(updates_are_measured_by_the_first_weights, "update-ratio-high", SEVERITY_WARNING, 400, weights_grow_along)
 SILENT(updates_of_a_thousandth_are_usual, "update-ratio-high", 400, NULL)
 FIRES(updates_that_change_nothing_are_found, "update-ratio-low", SEVERITY_WARNING, 400, updates_are_tiny)
@@ -630,7 +638,7 @@ CONFIG(infinity_in_the_data_is_found, "data-nonfinite", SEVERITY_ERROR,
 CONFIG(finite_data_is_left_alone, "data-nonfinite", NO_FINDING, "seed=1")
 #define LAYERS_AND(last)                                                                                                       \
     "model.layers=[{\"type\":\"linear\",\"out\":8},{\"type\":\"relu\"},{\"type\":\"linear\",\"out\":4},{\"type\":\"" last "\"" \
-                                                                                                                          "}]"
+    "}]"
 CONFIG(softmax_before_cross_entropy_is_a_mismatch, "target-mismatch", SEVERITY_ERROR, LAYERS_AND("softmax"))
 CONFIG(log_softmax_before_cross_entropy_is_harmless, "target-mismatch", NO_FINDING, LAYERS_AND("log_softmax"))
 CONFIG(inputs_of_hundreds_are_found, "input-scale", SEVERITY_WARNING,
@@ -783,6 +791,7 @@ int main(void)
         TEST(inputs_of_hundreds_are_found),
         TEST(inputs_of_one_are_left_alone),
         TEST(large_updates_are_a_warning),
+        TEST(large_updates_of_what_learns_are_a_remark),
         TEST(layers_that_share_the_norm_are_left_alone),
         TEST(log_softmax_before_cross_entropy_is_harmless),
         TEST(many_skips_are_found),

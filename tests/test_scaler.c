@@ -197,9 +197,11 @@ static void what_is_not_finite_stops_the_training_only_where_the_scaler_does_not
 
 static void half_precision_does_not_depend_on_threads_or_recomputation(void **state)
 {
-    static const char *const types[] = {"precision.type=bfloat16", "precision.type=float16"};
+    static const char *const types[] = {"precision={\"type\": \"bfloat16\"}",
+                                        "precision={\"type\": \"bfloat16\", \"products\": \"emulated\"}",
+                                        "precision={\"type\": \"float16\"}"};
     Bench *bench = *state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         const char *names[] = {arena_printf(bench->arena, "one-%d", i), arena_printf(bench->arena, "two-%d", i),
                                arena_printf(bench->arena, "kept-%d", i), arena_printf(bench->arena, "recomputed-%d", i)};
         const char *const *sets =

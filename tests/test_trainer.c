@@ -150,6 +150,8 @@ static void a_steady_training_step_allocates_nothing(void **state)
     check_steps_allocate_nothing(*state, SETS("train.epochs=100", "clip={\"type\": \"adaptive\", \"ratio\": 0.01}"),
                                  "adaptive");
     check_steps_allocate_nothing(*state, SETS("train.epochs=100", "monitor.instruments=none"), "no-instruments");
+    check_steps_allocate_nothing(*state, SETS("train.epochs=100", "precision.type=bfloat16"), "bfloat16");
+    check_steps_allocate_nothing(*state, SETS("train.epochs=100", "precision.type=float16"), "float16");
     check_steps_allocate_nothing(
         *state,
         SETS("train.epochs=100", "clip={\"type\": \"value\", \"limit\": 0.01}", "train.nonfinite=skip", "monitor.every=3"),

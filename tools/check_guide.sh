@@ -11,7 +11,8 @@ trap 'exit 1' HUP INT TERM
 mkdir "$work/bin"
 ln -s "$GRADTOOL" "$work/bin/gradtool"
 PATH=$work/bin:$PATH
-export PATH
+TMPDIR=$work # what `mktemp` in a command makes goes with the rest
+export PATH TMPDIR
 
 in_block=
 while IFS= read -r line; do

@@ -80,6 +80,7 @@ typedef struct Attributes {
     bool transposed[2];
     int heads;
     bool is_causal, is_centred;
+    bool is_bfloat16;  /* of a product: made by bfloat16_product */
     uint64_t identity; /* of a random operator: twins of a node draw the same numbers */
 } Attributes;
 
@@ -134,6 +135,7 @@ struct Graph {
     const Node *origin;    /* and this */
     int segment, segments; /* given to new nodes; how many there have been */
     Precision autocast;    /* half: products cast their inputs to it; see op_autocast */
+    bool has_bfloat16;     /* products of bfloat16 are made by the processor's instruction for them */
     bool is_inner;         /* new nodes are steps within one operator: float32, whatever they read */
     const char *error;     /* the first, with its scope */
     Assignment *assignment;

@@ -1,10 +1,12 @@
 /* Matrix products through OpenBLAS: matmul, and linear (x W^T + b).
  *
  * The four transposed forms of matmul are closed under differentiation. Large products are divided into panels by their shape
- * alone, so that the bits do not depend on the number of threads; OpenBLAS itself runs on one. */
+ * alone, so that the bits do not depend on the number of threads; OpenBLAS itself runs on one. Where graph and processor allow
+ * it, products of bfloat16 are made by bfloat16_product instead. */
 #include <cblas.h>
 #include <string.h>
 
+#include "autograd/bfloat16_product.h"
 #include "autograd/graph.h"
 #include "autograd/ops.h"
 
@@ -13,7 +15,7 @@ typedef struct Product {
     int m, n, k;
     bool transpose_a, transpose_b;
     int lda, ldb;
-    bool by_rows;
+    bool by_rows, is_bfloat16;
     int panels;
 } Product;
 
@@ -21,7 +23,7 @@ enum { PANEL_LIMIT = 4, PANEL_ALIGN = 32 };
 
 static Product product_of(const Node *node, size_t *stack)
 {
-    Product p = {0};
+    Product p = {.is_bfloat16 = node->attributes.is_bfloat16};
     if (node->op == &row_linear) {
         p.k = shape_last(node->in[0]->shape);
         p.n = node->in[1]->shape.dim[0];
@@ -51,7 +53,7 @@ static Product product_of(const Node *node, size_t *stack)
 
 #ifdef KERNEL
 
-static void multiply(const Product *p, const real *a, const real *b, real *c, int panel, real beta)
+static void multiply(const Product *p, const real *a, const real *b, real *c, int panel, real beta, void *scratch)
 {
     int axis = p->by_rows ? p->m : p->n;
     int blocks = (axis + PANEL_ALIGN - 1) / PANEL_ALIGN;
@@ -65,6 +67,16 @@ static void multiply(const Product *p, const real *a, const real *b, real *c, in
         b += (size_t)begin * (p->transpose_b ? (size_t)p->ldb : 1);
         c += begin;
     }
+#ifdef KERNEL_AVX512
+    if (p->is_bfloat16) {
+        const size_t lda = (size_t)p->lda, ldb = (size_t)p->ldb;
+        const Bfloat16Matrix left = {a, p->transpose_a ? 1 : lda, p->transpose_a ? lda : 1};
+        const Bfloat16Matrix right = {b, p->transpose_b ? 1 : ldb, p->transpose_b ? ldb : 1};
+        bfloat16_product(m, n, p->k, left, right, c, (size_t)p->n, beta != 0, scratch);
+        return;
+    }
+#endif
+    (void)scratch;
     enum CBLAS_TRANSPOSE ta = p->transpose_a ? CblasTrans : CblasNoTrans, tb = p->transpose_b ? CblasTrans : CblasNoTrans;
 #ifdef KERNEL_F64
     cblas_dgemm(CblasRowMajor, ta, tb, m, n, p->k, 1, a, p->lda, b, p->ldb, beta, c, p->n);
@@ -82,7 +94,7 @@ void KERNEL(run_matmul)(const Node *node, void *out, const void *const in[], con
         size_t s = unit / (size_t)p.panels;
         size_t size_a = (size_t)p.m * (size_t)p.k, size_b = (size_t)p.k * (size_t)p.n, size_c = (size_t)p.m * (size_t)p.n;
         multiply(&p, (const real *)in[0] + s * size_a, (const real *)in[1] + s * size_b, (real *)out + s * size_c,
-                 (int)(unit % (size_t)p.panels), 0);
+                 (int)(unit % (size_t)p.panels), 0, part->scratch);
     }
 }
 
@@ -101,7 +113,7 @@ void KERNEL(run_linear)(const Node *node, void *out, const void *const in[], con
         int column = p.by_rows ? 0 : begin, columns = p.by_rows ? p.n : end - begin;
         for (; row < rows; row++)
             memcpy((real *)out + (size_t)row * (size_t)p.n + column, bias + column, sizeof(real) * (size_t)columns);
-        multiply(&p, in[0], in[1], out, (int)unit, 1);
+        multiply(&p, in[0], in[1], out, (int)unit, 1, part->scratch);
     }
 }
 
@@ -112,6 +124,16 @@ static size_t product_units(const Node *node)
     size_t stack;
     const Product p = product_of(node, &stack);
     return stack * (size_t)p.panels;
+}
+
+static size_t product_scratch(const Node *node)
+{
+    return node->attributes.is_bfloat16 ? bfloat16_product_scratch() : 0;
+}
+
+static bool are_bfloat16(const Graph *graph, const Node *a, const Node *b)
+{
+    return graph->has_bfloat16 && a->precision == PRECISION_BFLOAT16 && b->precision == PRECISION_BFLOAT16;
 }
 
 static double product_flops(const Node *node)
@@ -202,6 +224,7 @@ const Op row_matmul = {
     .kind = OP_STRUCTURED,
     .inputs = 2,
     .units = product_units,
+    .scratch = product_scratch,
     .flops = product_flops,
     .kernel = KERNEL_TABLE(run_matmul),
     .derivative = {matmul_da, matmul_db},
@@ -213,6 +236,7 @@ const Op row_linear = {
     .kind = OP_STRUCTURED,
     .inputs = 3,
     .units = product_units,
+    .scratch = product_scratch,
     .flops = product_flops,
     .kernel = KERNEL_TABLE(run_linear),
     .derivative = {linear_dx, linear_dw, linear_db},
@@ -237,6 +261,7 @@ Node *op_matmul(Node *a, Node *b, bool transpose_a, bool transpose_b)
     Node *y = graph_append(graph, &row_matmul, shape, (Node *const[]){a, b});
     y->attributes.transposed[0] = transpose_a;
     y->attributes.transposed[1] = transpose_b;
+    y->attributes.is_bfloat16 = are_bfloat16(graph, a, b);
     return y;
 }
 
@@ -250,7 +275,9 @@ Node *op_linear(Node *x, Node *weight, Node *bias)
     shape.dim[shape.rank - 1] = weight->shape.dim[0];
     if (!bias)
         return op_reshape(op_matmul(as_matrix(op_autocast(x)), op_autocast(weight), false, true), shape);
-    return graph_append(graph, &row_linear, shape, (Node *const[]){op_autocast(x), op_autocast(weight), op_autocast(bias)});
+    Node *y = graph_append(graph, &row_linear, shape, (Node *const[]){op_autocast(x), op_autocast(weight), op_autocast(bias)});
+    y->attributes.is_bfloat16 = are_bfloat16(graph, y->in[0], y->in[1]);
+    return y;
 }
 
 #endif

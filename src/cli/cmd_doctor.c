@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "autograd/bfloat16_product.h"
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/document.h"
@@ -88,14 +89,14 @@ static void check_threads(Item *item)
     document_add_number(arena, item->facts, "online", (double)online);
 }
 
-/* Half types are rounded bit for bit in float32 storage, so that a run has the same numbers on every processor. */
+/* Half types are rounded bit for bit in float32 storage; the processor's own products of bfloat16 alone have other bits. */
 static void check_number_formats(Item *item)
 {
     Arena *arena = item->cmd->arena;
-    bool has_bf16 = machine_has_bf16_products();
-    item->message = arena_printf(arena, "float32; bfloat16 and float16 emulated bit for bit (%s)",
-                                 has_bf16 ? "avx512_bf16 of the processor is not used" : "the processor has no avx512_bf16");
-    document_add_string(arena, item->facts, "bfloat16", "emulated");
+    const bool has_bf16 = bfloat16_product_is_available();
+    item->message = has_bf16 ? "float32; bfloat16 with the processor's products (avx512_bf16); float16 emulated bit for bit"
+                             : "float32; bfloat16 and float16 emulated bit for bit (the processor has no avx512_bf16)";
+    document_add_string(arena, item->facts, "bfloat16", has_bf16 ? "avx512_bf16" : "emulated");
     document_add_string(arena, item->facts, "float16", "emulated");
     Json *has = document_add(arena, item->facts, "avx512_bf16", JSON_BOOL);
     has->number = has_bf16;

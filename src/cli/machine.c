@@ -35,11 +35,6 @@ const char *machine_processor(Arena *arena)
 #define HAS(name) false
 #endif
 
-bool machine_has_bf16_products(void)
-{
-    return HAS("avx512bf16");
-}
-
 const char *machine_instruction_sets(Arena *arena)
 {
     const struct {
@@ -48,7 +43,7 @@ const char *machine_instruction_sets(Arena *arena)
     } sets[] = {{"avx", HAS("avx")},           {"avx2", HAS("avx2")},
                 {"fma", HAS("fma")},           {"avx512f", HAS("avx512f")},
                 {"avx512bw", HAS("avx512bw")}, {"avx512dq", HAS("avx512dq")},
-                {"avx512vl", HAS("avx512vl")}, {"avx512_bf16", machine_has_bf16_products()}};
+                {"avx512vl", HAS("avx512vl")}, {"avx512_bf16", HAS("avx512bf16")}};
     Text text = text_new(arena);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         if (sets[i].is_there)

@@ -10,7 +10,6 @@
 const char *machine_processor(Arena *arena);
 /* The instruction sets that matter here: "avx2 fma avx512f avx512_bf16"; "" for none of them. */
 const char *machine_instruction_sets(Arena *arena);
-bool machine_has_bf16_products(void);
 
 /* "0.3.21" */
 const char *machine_blas_version(Arena *arena);

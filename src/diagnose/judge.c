@@ -192,7 +192,10 @@ int64_t judge_gate(const RuleInput *in)
 
 Severity judge_severity(const RuleInput *in, Severity severity)
 {
-    return severity == SEVERITY_ERROR && judge_progress(in) > 0.8 ? SEVERITY_WARNING : severity;
+    double progress = judge_progress(in);
+    if (severity == SEVERITY_ERROR)
+        return progress > 0.8 ? SEVERITY_WARNING : SEVERITY_ERROR;
+    return progress > 0.5 ? SEVERITY_INFO : severity;
 }
 
 int64_t judge_warm_up(const RuleInput *in)

@@ -36,7 +36,8 @@ double judge_progress(const RuleInput *in);
 /* Convergence gate: the last step before the smoothed loss fell below 5 % of the first one for good; the last step of all
  * where it never did. Rules about learning look at no later step. */
 int64_t judge_gate(const RuleInput *in);
-/* A training that succeeded is not broken: errors about it become warnings. */
+/* A training that learned is not broken: an error becomes a warning where four fifths of the loss were removed, a warning a
+ * remark where half of it was. */
 Severity judge_severity(const RuleInput *in, Severity severity);
 
 /* Steps before this one are warm-up: 20 or 2 % of the run, half of a run that is shorter than 40. */

@@ -75,7 +75,7 @@ static void add_deviation(LayerScan *scan, const float *output, size_t samples)
                 scan->deviation[unit] += square;
             }
     }
-    scan->degrees += (double)(samples - 1) * (double)(scan->size / scan->units);
+    scan->degrees += (double)(samples - 1) * (double)scan->size / (double)scan->units;
 }
 
 void layer_scan_add(LayerScan *scan, const float *output, const float *gradient, size_t samples)

@@ -55,6 +55,7 @@ static Json *trial_json(Arena *arena, const Config *config, int64_t samples, int
     set(arena, schedule, "type", json_new_string(arena, "constant"));
     set(arena, json, "schedule", schedule);
     set(arena, json, "penalty", json_new(arena, JSON_NULL));
+    set(arena, json, "optimizer_state", json_new(arena, JSON_NULL)); /* it is of another batch */
     set_where_present(arena, json_member(json, "loss"), "label_smoothing", 0);
     change_optimizer(arena, json_member(json, "optimizer"));
     change_training(arena, json_member(json, "train"), samples, steps);

@@ -50,10 +50,10 @@ typedef struct Probe {
 } Probe;
 
 /* On up to `limit` (> 0) training samples, in the order of the first epoch, in training mode with dropout and hooks switched
- * off; running statistics and weights stay as they are. The samples are seen in batches of one size, at least 32 and at least
- * the config's where the layers' outputs and gradients then stay below 256 MiB; the last few are left out where they do not
- * divide. The bits do not depend on threads, which may be NULL. NULL with an error where there is not enough memory or the
- * graph cannot be built; NULL without an error of a GAN. */
+ * off, in float32 whatever the config's precision; running statistics and weights stay as they are. The samples are seen in
+ * batches of one size, at least 32 and at least the config's where the layers' outputs and gradients then stay below 256 MiB;
+ * the last few are left out where they do not divide. The bits do not depend on threads, which may be NULL. NULL with an error
+ * where there is not enough memory or the graph cannot be built; NULL without an error of a GAN. */
 Probe *probe_new(Arena *arena, const Config *config, int64_t limit, Threads *threads, Error *err);
 
 #endif

@@ -133,7 +133,7 @@ static void count_updates(Record *record)
     for (int i = 0; i < record->parameters; i++) {
         double ratio = store->track_row[column_of(record, RECORD_UPDATE_RATIO, i)];
         double norm = store->track_row[column_of(record, RECORD_GRADIENT_NORM, i)];
-        if (run_is_missing(ratio) || !(norm > 0))
+        if (run_is_missing(ratio) || !(norm > RECORD_ROUNDING * scalar[RECORD_GRAD_NORM]) || !(norm > 0))
             continue;
         RecordTensor *parameter = &record->parameter[i];
         parameter->updates++;

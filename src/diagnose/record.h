@@ -13,6 +13,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+/* A gradient below this share of the total norm may be what rounding left of 0 (a bias before a norm layer). */
+#define RECORD_ROUNDING 1e-6
+
 enum { RECORD_STEPS = 65536, RECORD_POINTS = 2048, RECORD_WINDOW = 128, RECORD_SPIKES = 64 };
 
 /* One a step. */
@@ -65,8 +68,8 @@ typedef struct RecordTensor {
      * Gradients of steps that the loss scaler skipped are left out. first_ is of no meaning where there are none. */
     int64_t nonfinite, first_nonfinite;
     int64_t flow_nonfinite, first_flow_nonfinite;
-    /* Of a parameter: measured updates that had reason to change it (a gradient that is not 0, lr > 0, the step was taken), and
-     * those of them whose ratio is exactly 0. */
+    /* Of a parameter: measured updates that had reason to change it (a gradient beyond rounding, lr > 0, the step was taken),
+     * and those of them whose ratio is exactly 0. */
     int64_t updates, unchanged, first_unchanged;
     /* Of a parameter: all its histograms of gradients added up. count[i] values have floor(log2(abs)) == first + i. */
     int histogram_first, histogram_bins;

@@ -175,9 +175,24 @@ static void take_track(Record *record, const RunEvent *event, const TrackSource 
             record_add_value(record, source->track, i, event->step, source->combine(first[i], second[i]));
 }
 
+/* Through time: the gates' gradient at the first position over that at the last. */
+static void take_times(Record *record, const RunEvent *event)
+{
+    int count = 0;
+    const double *rms = run_event_numbers(event, "delta_rms", &count);
+    const char *name = run_event_string(event, "name");
+    for (int i = 0; rms && name && count > 1 && i < record->layers; i++)
+        if (!strcmp(record->layer[i].name, name) && rms[count - 1] > 0)
+            record_add_value(record, RECORD_TIME_RATIO, i, event->step, rms[0] / rms[count - 1]);
+}
+
 static void take_arrays(Record *record, const RunEvent *event)
 {
     bool is_known = false;
+    if (!strcmp(event->name, "time_gradients")) {
+        take_times(record, event);
+        return;
+    }
     RecordTrack of = RECORD_GRADIENT_NORM;
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         if (strcmp(event->name, sources[i].event) != 0)

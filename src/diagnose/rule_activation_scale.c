@@ -55,7 +55,8 @@ static void check(const RuleInput *in, Findings *out)
     if (!record || !record_has(record, RECORD_ACTIVATION_STD))
         return;
     check_depth(in, out, record);
-    check_time(in, out, record);
+    if (!(judge_progress(in) > in->limit[2]))
+        check_time(in, out, record);
 }
 
 const Rule rule_activation_scale = {
@@ -73,7 +74,8 @@ const Rule rule_activation_scale = {
         "Glorot & Bengio 2010, section 4.2; He et al. 2015, section 2.2; SageMaker Debugger PoorWeightInitialization (10)",
     .false_alarms = "sparse inputs make the first layer small",
     .limit = {{"depth", 10, "last hidden layer over the first, or the reverse"},
-              {"time", 10, "a layer over its own beginning"}},
+              {"time", 10, "a layer over its own beginning"},
+              {"progress", 0.5, "share of the loss that was removed, from which on growth over time is no finding"}},
     .explains = {"wrong-initial-loss"},
     .check = check,
 };

@@ -6,7 +6,8 @@
 static void check(const RuleInput *in, Findings *out)
 {
     const OverfitTrial *trial = in->evidence->overfit;
-    if (!trial || !(trial->first_loss > 0) || trial->best_loss < in->limit[0] * trial->first_loss)
+    if (!trial || !(trial->first_loss > 0) || judge_progress(in) > in->limit[2] ||
+        trial->best_loss < in->limit[0] * trial->first_loss)
         return;
     bool is_right = isfinite(trial->error_rate) && trial->error_rate <= in->limit[1];
     double high, chance = judge_chance_loss(in, &high);
@@ -34,6 +35,8 @@ const Rule rule_cannot_overfit_batch = {
     .remedy = "a larger or smaller learning rate; look at the wiring of the model, and at its capacity",
     .source = "Karpathy 2019, A recipe for training neural networks; TheDeepChecker",
     .false_alarms = "equal inputs with different targets among the 32; learning rates for long runs: a warning only",
-    .limit = {{"loss", 0.1, "best loss over the first"}, {"errors", 0.05, "share of wrong decisions"}},
+    .limit = {{"loss", 0.5, "best loss over the first"},
+              {"errors", 0.05, "share of wrong decisions"},
+              {"progress", 0.3, "share of the loss that the training itself removed, from which on it is no finding"}},
     .check = check,
 };

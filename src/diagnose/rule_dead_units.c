@@ -7,9 +7,11 @@
 #include "monitor/run_line.h"
 
 /* The step from which on the layer's share of zeros stays at least as large as that of its dead units: they cannot be older. */
-static int64_t dead_since(const Record *record, int layer, double dead)
+static int64_t dead_since(const RuleInput *in, int layer, double dead)
 {
-    if (!record || layer >= record->layers)
+    const Record *record = in->evidence->record;
+    const Probe *initial = in->evidence->initial;
+    if (!record || layer >= record->layers || (initial && initial->layer[layer].dead > 0.98))
         return 0;
     const RecordSeries zeros = record_track(record, RECORD_ACTIVATION_ZEROS, layer);
     int64_t since = series_above_since(zeros, dead - 1e-6);
@@ -22,13 +24,29 @@ typedef struct DeadLayer {
     int64_t since;
 } DeadLayer;
 
+/* In deep nets inputs come to point the same way, and half of the units are 0 for all of them before the first step (Schoenholz
+ * et al. 2017: correlations go to 1): behind the first layers such units are the depth's, not dead. */
+static double excused(const RuleInput *in, const Probe *probe, int layer)
+{
+    enum { SHALLOW = 3 };
+    const Probe *initial = in->evidence->initial;
+    int before = 0;
+    for (int i = 0; i < layer; i++)
+        before += isfinite(probe->layer[i].dead);
+    if (!initial || initial == probe || before < SHALLOW || probe->layer[layer].dead > 0.98)
+        return 0;
+    double born = initial->layer[layer].dead;
+    return born > 0 ? born : 0;
+}
+
 static int from_probe(const RuleInput *in, const Probe *probe, DeadLayer layer[])
 {
     int count = 0;
-    for (int i = 0; i < probe->layers; i++)
-        if (probe->layer[i].dead > in->limit[0] && !judge_is_output_layer(in->evidence->config, i - 1 < 0 ? 0 : i - 1))
-            layer[count++] = (DeadLayer){probe->layer[i].name, probe->layer[i].dead,
-                                         dead_since(in->evidence->record, i, probe->layer[i].dead)};
+    for (int i = 0; i < probe->layers; i++) {
+        double share = probe->layer[i].dead;
+        if (isfinite(share) && share - excused(in, probe, i) > in->limit[0])
+            layer[count++] = (DeadLayer){probe->layer[i].name, share - excused(in, probe, i), dead_since(in, i, share)};
+    }
     return count;
 }
 
@@ -69,7 +87,7 @@ static void check(const RuleInput *in, Findings *out)
                                                        100 * worst->share, worst->name, (long long)probe->samples);
     for (int i = 0; i < count; i++)
         finding_add_layer(out, finding, layer[i].name);
-    finding->severity = worst->share >= in->limit[1] ? judge_severity(in, SEVERITY_ERROR) : SEVERITY_WARNING;
+    finding->severity = judge_severity(in, worst->share >= in->limit[1] ? SEVERITY_ERROR : SEVERITY_WARNING);
     finding->blame = judge_layer_path(in, worst->name);
 }
 
@@ -81,7 +99,8 @@ const Rule rule_dead_units = {
     .summary = "relu units give 0 for every sample and can no longer learn",
     .definition = "the share of a relu layer's units (channels) that are 0 for every training sample looked at (at least 1024, "
                   "or all there are) with the last weights; by the rule of three their "
-                  "true rate is below 3 / n. From a log alone, a layer whose outputs are all 0 at the end of the run",
+                  "true rate is below 3 / n; behind the third such layer those that were 0 with the first weights are taken "
+                  "off. From a log alone, a layer whose outputs are all 0 at the end of the run",
     .consequence = "dead units pass no gradient: the layers below learn through the others only",
     .remedy = "a smaller learning rate, He initialisation, biases of 0, leaky_relu",
     .source = "Lu et al. 2019; SageMaker Debugger DeadRelu (50 %); keras-contrib (10 %)",
@@ -89,7 +108,6 @@ const Rule rule_dead_units = {
     .limit = {{"warn", 0.1, "share of dead units from which on a layer is reported"},
               {"error", 0.5, "share from which on it is an error"}},
     .explains = {"no-gradient-path", "vanishing-gradient", "stuck-at-chance", "plateau", "cannot-overfit-batch",
-                 "update-ratio-low", "params-unchanged", "activation-scale", "weight-decay-dominates", "adam-eps-dominates",
-                 "exploding-gradient", "seed-variance-risk", "born-dead-risk"},
+                 "update-ratio-low", "activation-scale", "seed-variance-risk", "born-dead-risk"},
     .check = check,
 };

@@ -65,7 +65,7 @@ static void check(const RuleInput *in, Findings *out)
     if (progress > 0.2)
         return; /* from a flat start the gradient grows while the loss falls: that is learning */
     int from = 0;
-    while (from + 1 < count && part[from] < 3 * part[0])
+    while (from + 1 < count && part[from] < 1.5 * part[0])
         from++;
     Finding *finding = finding_add(out, step[from], record->last_step, growth, in->limit[0],
                                    "the norm of the gradient grows from %.2g to %.2g over the run, %.2g times", pow(10, first),

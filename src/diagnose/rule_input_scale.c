@@ -34,6 +34,10 @@ static void check(const RuleInput *in, Findings *out)
     else if (data->feature_spread > in->limit[4] && data->max_abs > in->limit[3])
         finding = finding_add(out, 0, 0, data->feature_spread, in->limit[4],
                               "the deviations of the features differ by a factor of %.2g", data->feature_spread);
+    else if (rms > 0 && data->max_abs > in->limit[5] * rms)
+        finding = finding_add(out, 0, 0, data->max_abs / rms, in->limit[5],
+                              "the largest input is %.3g, %.2g times the root mean square: outliers", data->max_abs,
+                              data->max_abs / rms);
     if (!finding)
         return;
     finding->blame = "data";
@@ -62,7 +66,8 @@ const Rule rule_input_scale = {
               {"high", 10, "largest root mean square"},
               {"shifted", 0.25, "share of features that are far from 0"},
               {"unit", 3, "inputs within this are taken as scaled by the user"},
-              {"spread", 1000, "largest deviation of a feature over the smallest"}},
+              {"spread", 1000, "largest deviation of a feature over the smallest"},
+              {"outlier", 10, "largest input over the root mean square"}},
     .explains = {"saturated-units", "dead-units", "activation-scale", "wrong-initial-loss", "exploding-gradient",
                  "vanishing-gradient", "update-ratio-high", "loss-divergence", "loss-oscillation", "gradient-spikes",
                  "loss-spike", "stuck-at-chance", "plateau", "nonfinite-forward", "gradient-norm-growth",

@@ -45,6 +45,7 @@ static void check(const RuleInput *in, Findings *out)
                     sqrt(variance),
                     noise > 0 ? arena_printf(in->arena, "%.2g times what sampling explains", sqrt(variance / noise))
                               : "though every step sees all samples");
+    finding->severity = judge_severity(in, finding->severity);
     finding->blame = "optimizer.lr";
     judge_change_rate(in, out, finding, 0.5);
 }

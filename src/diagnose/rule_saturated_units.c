@@ -51,8 +51,10 @@ static int collect(const RuleInput *in, Saturation layer[])
         if (probe->layer[i].saturated > in->limit[0] && !judge_is_output_layer(evidence->config, i)) {
             bool at_start = evidence->initial && evidence->initial->layer[i].saturated > in->limit[0];
             int64_t since = at_start || !evidence->record ? 0 : evidence->record->first_step;
-            if (!at_start && evidence->record && i < evidence->record->layers)
+            if (!at_start && evidence->record && i < evidence->record->layers) {
                 share_in_log(evidence->record, i, &since, in->limit[0]);
+                since = since ? since : evidence->record->last_step;
+            }
             layer[count++] = (Saturation){probe->layer[i].name, probe->layer[i].saturated, since};
         }
     if (probe || !evidence->record)
@@ -76,7 +78,7 @@ static void check(const RuleInput *in, Findings *out)
     int count = collect(in, layer), worst = 0;
     for (int i = 1; i < count; i++)
         worst = layer[i].share > layer[worst].share ? i : worst;
-    if (!count)
+    if (!count || (layer[worst].since > 0 && judge_progress(in) > in->limit[1]))
         return;
     Finding *finding = finding_add(
         out, layer[worst].since, evidence->record ? evidence->record->last_step : 0, layer[worst].share, in->limit[0],
@@ -99,8 +101,11 @@ const Rule rule_saturated_units = {
     .consequence = "next to no gradient passes such a layer",
     .remedy = "smaller initial weights, normalised inputs, a smaller learning rate; relu or gelu",
     .source = "Glorot & Bengio 2010, section 3; TheDeepChecker",
-    .false_alarms = "the output layer of a trained classifier is left out",
-    .limit = {{"share", 0.5, "of activations at a bound"}},
+    .false_alarms =
+        "the output layer of a trained classifier is left out; units that came to saturate while the loss fell by half",
+    .limit = {{"share", 0.5, "of activations at a bound"},
+              {"progress", 0.5,
+               "share of the loss that was removed, from which on saturation that came with training is no finding"}},
     .explains = {"vanishing-gradient", "stuck-at-chance", "plateau", "cannot-overfit-batch", "update-ratio-low",
                  "exploding-gradient", "wrong-initial-loss", "activation-scale", "no-gradient-path", "adam-eps-dominates"},
     .check = check,

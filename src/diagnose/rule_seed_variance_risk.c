@@ -13,6 +13,9 @@ static void check(const RuleInput *in, Findings *out)
                                    "varies by a factor of %.2g (one deviation)",
                                    prediction->beta, exp(0.5 * sqrt(prediction->log_variance)));
     finding->blame = "model";
+    bool is_predicted = prediction->is_supported && !(prediction->flow_ratio > 1e-2 && prediction->flow_ratio < 1e2);
+    if (prediction->beta > in->limit[1] && !is_predicted)
+        finding->severity = SEVERITY_WARNING;
 }
 
 const Rule rule_seed_variance_risk = {
@@ -28,6 +31,9 @@ const Rule rule_seed_variance_risk = {
     .remedy = "wider or fewer layers, residual connections",
     .source = "Hanin 2018, theorem 1; Hanin & Nica 2020",
     .false_alarms = "norm layers damp the fluctuation",
-    .limit = {{"beta", 0.25, "sum of 1 / width"}},
+    .limit = {{"beta", 0.25, "sum of 1 / width"},
+              {"warn", 1, "from which on it is a warning, unless the mean flow is bad in itself"}},
+    .explains = {"vanishing-gradient", "exploding-gradient", "dead-units", "stuck-at-chance", "plateau", "cannot-overfit-batch",
+                 "born-dead-risk", "activation-scale", "wrong-initial-loss", "update-ratio-low"},
     .check = check,
 };

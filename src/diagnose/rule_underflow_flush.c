@@ -40,7 +40,8 @@ static void check(const RuleInput *in, Findings *out)
         if (share <= limit || lost.total < 100)
             continue;
         if (!finding)
-            finding = finding_add(out, record->first_step, record->last_step, share, limit, "%s", "");
+            finding =
+                finding_add(out, is_half ? record->first_step : record->last_step, record->last_step, share, limit, "%s", "");
         finding_add_layer(out, finding, record->parameter[i].name);
         if (share > worst) {
             worst = share;
@@ -71,7 +72,8 @@ const Rule rule_underflow_flush = {
     .consequence = "these weights learn from a rounded gradient, and soon from none",
     .remedy = "bring the loss to a scale of 1; norm layers or residual connections where a gradient vanishes",
     .source = "Micikevicius et al. 2018, section 3.2",
-    .false_alarms = "sparse gradients: zeros do not count",
+    .false_alarms = "sparse gradients: zeros do not count; in float32 such gradients are what a vanishing gradient or dead "
+                    "units leave: a sign at the end, not a cause",
     .limit = {{"half", 0.5, "share of subnormal elements in float16"},
               {"single", 0.01, "share of subnormal elements in float32"}},
     .explains = {"update-ratio-low", "plateau", "stuck-at-chance", "no-gradient-path", "params-unchanged"},

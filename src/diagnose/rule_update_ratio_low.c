@@ -56,6 +56,6 @@ const Rule rule_update_ratio_low = {
     .source = "Karpathy, CS231n; SageMaker Debugger WeightUpdateRatio (1e-8)",
     .false_alarms = "fine-tuning with a tiny learning rate on purpose",
     .limit = {{"ratio", 1e-6, "update over weights"}},
-    .explains = {"stuck-at-chance", "plateau", "cannot-overfit-batch", "adam-eps-dominates"},
+    .explains = {"stuck-at-chance", "plateau", "cannot-overfit-batch"},
     .check = check,
 };

@@ -31,7 +31,6 @@ const Rule rule_vanishing_gradient = {
     .false_alarms = "very deep pre-norm nets sit near 1e-2 and train: a run that learned gives a warning",
     .limit = {{"warn", 1e-2, "R below which it is a warning"}, {"error", 1e-3, "R below which it is an error"}},
     .explains = {"stuck-at-chance", "plateau", "cannot-overfit-batch", "update-ratio-low", "activation-scale",
-                 "no-gradient-path", "seed-variance-risk", "params-unchanged", "symmetric-units", "weight-decay-dominates",
-                 "adam-eps-dominates", "underflow-flush", "clip-one-layer"},
+                 "no-gradient-path", "seed-variance-risk", "clip-one-layer"},
     .check = check,
 };

@@ -378,7 +378,7 @@ static int follow_list(Builder *b, const LayerList *list, int input)
     int *value = ARENA_ARRAY(b->arena, int, list->count);
     for (int i = 0; i < list->count; i++) {
         const Layer *layer = list->layer[i];
-        int in[LAYER_MAX_INPUTS];
+        int in[LAYER_MAX_INPUTS] = {0};
         for (int k = 0; k < layer->inputs; k++) {
             in[k] = input;
             for (int j = i - 1; j >= 0 && layer->source[k]; j--)
@@ -397,9 +397,9 @@ static void measure_input(Builder *b, Signal *input, const Dataset *data)
 {
     enum { SAMPLE_LIMIT = 1024 };
     const size_t size = shape_count(data->input), inner = data->input.rank == 3 ? size / (size_t)data->input.dim[0] : 1;
-    const size_t step = (data->samples + SAMPLE_LIMIT - 1) / SAMPLE_LIMIT;
-    double *sum = ARENA_ARRAY(b->arena, double, size / inner), total = 0, square = 0, count = 0, samples = 0;
-    for (size_t s = 0; s < data->samples; s += step, samples++)
+    const size_t step = (data->samples + SAMPLE_LIMIT - 1) / SAMPLE_LIMIT, units = size / inner;
+    double *sum = ARENA_ARRAY(b->arena, double, units), total = 0, square = 0, count = 0;
+    for (size_t s = 0; s < data->samples; s += step)
         for (size_t i = 0; i < size; i++) {
             const double x = (double)data->inputs[s * size + i];
             if (!isfinite(x))
@@ -413,9 +413,9 @@ static void measure_input(Builder *b, Signal *input, const Dataset *data)
         return;
     input->mean = total / count;
     input->square = square / count;
-    for (size_t u = 0; u < size / inner; u++) {
-        const double mean = sum[u] / (samples * (double)inner);
-        input->shared += mean * mean / (double)(size / inner);
+    for (size_t u = 0; u < units; u++) {
+        const double mean = sum[u] * (double)units / count;
+        input->shared += mean * mean / (double)units;
     }
 }
 

@@ -457,6 +457,8 @@ static void log_run(Monitor *m)
     text_add_char(text, ']');
     run_log_string(m->log, "loss", loss_name(m->config->loss));
     run_log_string(m->log, "precision", precision_name(m->config->precision.type));
+    if (mixed_precision_products(&m->config->precision))
+        run_log_string(m->log, "products", mixed_precision_products(&m->config->precision));
     run_log_integer(m->log, "steps", m->config->train.steps);
     run_log_end(m->log);
 }

@@ -1,4 +1,4 @@
-/* What a layer type is made of; for the files layer_*.c. */
+/* What a layer type is made of; for the files layer_*.c, and for who reads a model layer by layer. */
 #ifndef GRADTOOL_NN_LAYER_H
 #define GRADTOOL_NN_LAYER_H
 

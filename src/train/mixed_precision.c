@@ -2,9 +2,11 @@
 
 #include <stddef.h>
 
+#include "autograd/bfloat16_product.h"
 #include "base/fields.h"
 
 static const char *const types[] = {"float32", "bfloat16", "float16", NULL};
+static const char *const products[] = {"auto", "emulated", NULL};
 static const Precision precisions[] = {PRECISION_FLOAT32, PRECISION_BFLOAT16, PRECISION_FLOAT16};
 static const char *const helps[] = {
     "everything in float32",
@@ -47,11 +49,13 @@ static bool check_scaler(const Json *object, const ScalerOptions *options, Error
 bool mixed_precision_read(Arena *arena, Json *object, MixedPrecision *precision, Error *err)
 {
     typedef struct Options {
-        int type;
+        int type, products;
         Json *scaler;
     } Options;
     static const Field fields[] = {
         {"type", FIELD_CHOICE, offsetof(Options, type), "\"float32\"", .choices = types, .help = "of products"},
+        {"products", FIELD_CHOICE, offsetof(Options, products), "\"auto\"", .choices = products,
+         .help = "of bfloat16: by the processor's own instruction where it has one, or the same bits everywhere"},
         {"scaler", FIELD_JSON, offsetof(Options, scaler), .help = "of gradients: scale, unscale, step or skip, update"},
         {0}};
     Options options = {0};
@@ -59,6 +63,7 @@ bool mixed_precision_read(Arena *arena, Json *object, MixedPrecision *precision,
         return false;
     const bool is_float16 = precisions[options.type] == PRECISION_FLOAT16;
     *precision = (MixedPrecision){.type = precisions[options.type]};
+    precision->has_bfloat16 = precision->type == PRECISION_BFLOAT16 && !options.products && bfloat16_product_is_available();
     if (!is_float16 && !options.scaler)
         return true;
     if (!options.scaler) {
@@ -78,6 +83,13 @@ bool mixed_precision_read(Arena *arena, Json *object, MixedPrecision *precision,
     precision->has_scaler = scaler.enabled;
     precision->scaler = scaler.options;
     return true;
+}
+
+const char *mixed_precision_products(const MixedPrecision *precision)
+{
+    if (!precision_is_half(precision->type))
+        return NULL;
+    return precision->has_bfloat16 ? "avx512_bf16" : "emulated";
 }
 
 bool mixed_precision_row(int index, const char **name, const char **help)

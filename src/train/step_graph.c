@@ -174,6 +174,7 @@ static StepGraph *begin(Arena *arena, const Config *config, const ModelNet *net,
     g->batch = batch;
     g->is_probe = purpose == TO_PROBE;
     graph->autocast = g->is_probe ? PRECISION_FLOAT32 : config->precision.type; /* no scaler, so no half gradients */
+    graph->has_bfloat16 = config->precision.has_bfloat16;
     g->hooks = has_hooks ? step_hooks_new(config->hooks, net->name, &scale, variant, arena) : NULL;
     g->model = model_build_with(model, graph,
                                 &(ModelBuildOptions){.batch = batch,
