@@ -357,6 +357,32 @@ bool text_glob(const char *pattern, const char *name)
     return !*pattern;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+int text_compare_natural(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        if (is_digit(*a) && is_digit(*b)) {
+            a += strspn(a, "0");
+            b += strspn(b, "0");
+            size_t left = strspn(a, "0123456789"), right = strspn(b, "0123456789");
+            int order = left != right ? (left > right) - (left < right) : strncmp(a, b, left);
+            if (order)
+                return order;
+            a += left;
+            b += left;
+            if (!*a || !*b)
+                break;
+        }
+        if (*a != *b)
+            return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+    }
+    return (*a != 0) - (*b != 0);
+}
+
 static uint32_t decode(const char *at, int length)
 {
     static const unsigned char mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};

@@ -36,6 +36,8 @@ Record *record_new(Arena *arena, const char *source, const char *kind)
     *record = (Record){.source = arena_strdup(arena, source),
                        .kind = arena_strdup(arena, kind),
                        .name = "",
+                       .summary = "",
+                       .warning = "",
                        .loss = "",
                        .status = "",
                        .initial_loss = NAN,

@@ -330,10 +330,17 @@ static Tag other_of(const Name *name)
         return of_kind(TAG_RATE);
     if (ANY(last, "loss_scale", "lossscale", "grad_scale", "amp_scale"))
         return of_kind(TAG_SCALE);
-    if (is_alone && ANY(first, "step", "_step", "global_step", "trainer_step", "iteration", "iterations", "iter", "it",
-                        "num_updates", "epoch", "num_steps"))
+    if (is_alone && ANY(first, "step", "_step", "global_step", "trainer_step", "iteration", "iter", "it",
+                        "num_updates", "num_steps"))
         return of_kind(TAG_STEP);
+    if (is_alone && ANY(first, "epoch", "epochs"))
+        return of_kind(TAG_EPOCH);
     return of_kind(TAG_OTHER);
+}
+
+bool tag_is_place(TagKind kind)
+{
+    return kind == TAG_STEP || kind == TAG_EPOCH;
 }
 
 Tag tag_of(const char *whole)

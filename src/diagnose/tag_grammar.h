@@ -23,7 +23,8 @@ typedef enum TagKind {
     TAG_SCALE,        /* loss scale */
     TAG_EVAL_LOSS,    /* of validation */
     TAG_EVAL_ACCURACY,
-    TAG_STEP /* the step itself, where a log has it as a column */
+    TAG_STEP, /* the step itself, where a log has it as a column */
+    TAG_EPOCH
 } TagKind;
 
 typedef struct Tag {
@@ -37,5 +38,7 @@ typedef struct Tag {
 
 /* `name` must live as long as the result. Names of more than 384 bytes are TAG_OTHER. */
 Tag tag_of(const char *name);
+/* A step or an epoch: no value, but where values belong. */
+bool tag_is_place(TagKind kind);
 
 #endif
