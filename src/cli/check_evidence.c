@@ -11,7 +11,7 @@
 
 /* Samples: of rules about the start, which need a loss; and of units that are dead, which need to have had their chance. Of a
  * batch that is learned by heart, and its steps. */
-enum { INITIAL_SAMPLES = 256, FINAL_SAMPLES = 1024, TRIAL_SAMPLES = 32, TRIAL_STEPS = 300 };
+enum { INITIAL_SAMPLES = 256, FINAL_SAMPLES = 1024, LEAST_SAMPLES = 128, TRIAL_SAMPLES = 32, TRIAL_STEPS = 300 };
 
 typedef struct Gathering {
     Command *cmd;
@@ -82,22 +82,39 @@ static void note(Gathering *g, const char *path, const Error *failure, const cha
     command_note(g->cmd, "note: %s: %s; %s", path, error_message(failure, 0), what);
 }
 
+/* Looking at a model takes no longer than a quarter of its training. */
+static int64_t probe_samples(const Config *config, int64_t most)
+{
+    int64_t quarter = config->train.steps * config->train.batch_size * config->train.accumulate / 4;
+    int64_t least = most < LEAST_SAMPLES ? most : LEAST_SAMPLES;
+    return quarter < least ? least : quarter < most ? quarter : most;
+}
+
 static void gather_before_training(Gathering *g)
 {
     Evidence *evidence = &g->into->evidence;
     Error *failure = error_new(g->arena);
     evidence->data = data_facts_new(g->arena, g->config);
     evidence->prediction = prediction_new(g->arena, g->config);
-    evidence->initial = probe_new(g->arena, g->config, INITIAL_SAMPLES, g->options->threads, failure);
+    evidence->initial = probe_new(g->arena, g->config, probe_samples(g->config, INITIAL_SAMPLES), g->options->threads, failure);
     if (!evidence->initial && error_count(failure))
         note(g, g->config->path, failure, "rules that try a batch are left out");
 }
 
+/* Learning by heart takes no longer than half of the training itself. */
+static int64_t trial_steps(const Config *config)
+{
+    int64_t steps = config->train.steps * config->train.batch_size * config->train.accumulate / 2 / TRIAL_SAMPLES;
+    return steps < TRIAL_STEPS ? steps : TRIAL_STEPS;
+}
+
 static void gather_trial(Gathering *g)
 {
+    if (trial_steps(g->config) < TRIAL_STEPS / 3)
+        return; /* too few to say anything */
     Error *failure = error_new(g->arena);
     g->into->evidence.overfit =
-        overfit_trial_new(g->arena, g->config, TRIAL_SAMPLES, TRIAL_STEPS, g->options->threads, failure);
+        overfit_trial_new(g->arena, g->config, TRIAL_SAMPLES, trial_steps(g->config), g->options->threads, failure);
     if (error_count(failure))
         note(g, g->config->path, failure, "no batch is learned by heart");
 }
@@ -105,7 +122,8 @@ static void gather_trial(Gathering *g)
 static void gather_after_training(Gathering *g)
 {
     Error *failure = error_new(g->arena);
-    g->into->evidence.final = probe_new(g->arena, g->config, FINAL_SAMPLES, g->options->threads, failure);
+    g->into->evidence.final =
+        probe_new(g->arena, g->config, probe_samples(g->config, FINAL_SAMPLES), g->options->threads, failure);
     if (error_count(failure))
         note(g, g->config->path, failure, "rules about the final weights are left out");
 }
@@ -192,7 +210,7 @@ static const char *train(Gathering *g, const char *wanted)
     run.folder = monitor_open(run.monitor, wanted, g->err);
     if (!run.folder)
         return NULL;
-    training_finish(g->cmd, &run, g->options->stop, g->err);
+    training_finish(g->cmd, &run, false, g->options->stop, g->err);
     return run.status == TRAIN_FAILED ? NULL : run.folder;
 }
 
@@ -245,5 +263,35 @@ GatheredEvidence *evidence_gather(Command *command, const Operand *operand, cons
     else
         command_note(command, "read %s, %s from %s", figure_of(g.arena, (double)record->steps, "step"),
                      figure_of(g.arena, record->layers, "layer"), record->kind);
+    return into;
+}
+
+static void copy_weights(const Model *from, Model *into)
+{
+    for (int i = 0; i < from->states; i++) {
+        if (from->state[i]->data)
+            memcpy(into->state[i]->data, from->state[i]->data, sizeof(float) * shape_count(from->state[i]->shape));
+        into->state[i]->counter = from->state[i]->counter;
+    }
+}
+
+GatheredEvidence *evidence_of_training(Command *command, const Run *run, Error *err)
+{
+    Arena *arena = command->arena;
+    GatheredEvidence *into = ARENA_NEW(arena, GatheredEvidence);
+    const EvidenceOptions options = {.threads = run->threads};
+    Gathering g = {.cmd = command, .arena = arena, .options = &options, .into = into, .err = err};
+    into->evidence.record = record_read(arena, run->folder, err);
+    /* Once more from the start: the first weights are looked at, too. */
+    g.config = config_build(arena, json_copy(arena, run->config->json), run->config->path, &run->config->data, err);
+    if (!into->evidence.record || !g.config)
+        return NULL;
+    into->evidence.config = g.config;
+    into->config = g.config->json;
+    into->name = g.config->name;
+    into->folder = run->folder;
+    gather_before_training(&g);
+    copy_weights(run->config->model, g.config->model);
+    gather_after_training(&g);
     return into;
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "cli/command.h"
+#include "cli/training.h"
 #include "diagnose/evidence.h"
 #include "diagnose/foreign.h"
 
@@ -40,5 +41,8 @@ typedef struct GatheredEvidence {
 /* NULL with an error when there is nothing to judge. What is missing of a run (its data, its weights) is a note, and the
  * evidence does without. */
 GatheredEvidence *evidence_gather(Command *command, const Operand *operand, const EvidenceOptions *options, Error *err);
+
+/* Of a training that this process has made: the log in its folder, its data and its weights; nothing else is read again. */
+GatheredEvidence *evidence_of_training(Command *command, const Run *run, Error *err);
 
 #endif

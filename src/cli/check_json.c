@@ -1,4 +1,5 @@
 /* The contract's document: of one subject its object, of several a list of them. */
+#include "base/file.h"
 #include "cli/check_report.h"
 #include "cli/document.h"
 
@@ -89,6 +90,14 @@ Json *check_subject_document(const CheckReport *report, const CheckSubject *subj
     }
     add_rules(arena, object, subject->diagnosis);
     return object;
+}
+
+bool check_write_findings(const CheckReport *report, const CheckSubject *subject, const char *folder, Error *err)
+{
+    Text text = text_new(report->arena);
+    json_write(&text, check_subject_document(report, subject), 0);
+    text_add_char(&text, '\n');
+    return file_write(path_join(report->arena, folder, "findings.json"), text.at, text.length, err);
 }
 
 static void write(const CheckReport *report, Text *text)

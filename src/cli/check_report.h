@@ -82,6 +82,9 @@ const char *check_change_text(Arena *arena, const char *change);
 /* The object that the contract describes; and the whole report. */
 Json *check_subject_document(const CheckReport *report, const CheckSubject *subject);
 
+/* The same as FOLDER/findings.json. */
+bool check_write_findings(const CheckReport *report, const CheckSubject *subject, const char *folder, Error *err);
+
 /* The gradients of the layers at a glance. */
 typedef struct CheckLayer {
     const char *name; /* of a parameter */

@@ -111,12 +111,8 @@ static double now(void)
 /* findings.json of a run folder: an extra, so a folder that cannot be written to is a note. */
 static void keep_findings(const Check *check, const char *folder, const CheckSubject *subject)
 {
-    Arena *arena = check->cmd->arena;
-    Error *failure = error_new(arena);
-    Text text = text_new(arena);
-    json_write(&text, check_subject_document(&check->report, subject), 0);
-    text_add_char(&text, '\n');
-    if (!file_write(path_join(arena, folder, "findings.json"), text.at, text.length, failure))
+    Error *failure = error_new(check->cmd->arena);
+    if (!check_write_findings(&check->report, subject, folder, failure))
         command_note(check->cmd, "note: %s", error_message(failure, 0));
 }
 

@@ -8,6 +8,7 @@
 #include "cli/figures.h"
 #include "cli/stop.h"
 #include "cli/training.h"
+#include "cli/verdict.h"
 #include "monitor/run_reader.h"
 #include "render/terminal_flow.h"
 
@@ -174,6 +175,11 @@ static void print_document(Command *cmd, const Run *run)
     if (totals->checkpoint >= 0)
         document_add_string(arena, result, "checkpoint",
                             arena_printf(arena, "checkpoints/step-%lld", (long long)totals->checkpoint));
+    if (run->verdict) {
+        const Json *verdict = check_subject_document(&run->verdict->report, &run->verdict->subject);
+        json_add_member(arena, result, "verdict", json_copy(arena, json_member(verdict, "verdict")));
+        json_add_member(arena, result, "findings", json_copy(arena, json_member(verdict, "findings")));
+    }
     Json *plots = document_add(arena, result, "plots", JSON_ARRAY);
     for (int i = 0; i < run->plots.file_count; i++)
         json_add_item(plots, json_new_string(arena, run->plots.files[i]));
@@ -238,13 +244,15 @@ static void print_summary(Command *cmd, const Run *run)
     Text text = text_new(cmd->arena);
     add_flow(cmd, run, &text);
     add_verdict(cmd, run, &text);
+    if (run->verdict)
+        verdict_add_line(cmd, run->verdict, &text);
     text_printf(&text, "%s%s%s  config.json  log.jsonl  model.safetensors", terminal_bold(&cmd->out), run->folder,
                 terminal_plain(&cmd->out));
     if (progress_totals(run->progress)->checkpoint >= 0)
         text_printf(&text, "  checkpoints/step-%lld", (long long)progress_totals(run->progress)->checkpoint);
     if (run->plots.file_count)
         text_printf(&text, "  plots/ (%s)", figure_of(cmd->arena, run->plots.file_count, "picture"));
-    text_printf(&text, "\nnext: gradtool plot %s     gradtool inspect %s\n", run->folder, run->folder);
+    text_printf(&text, "\nnext: gradtool check %s     gradtool plot %s\n", run->folder, run->folder);
     fputs(text.at, cmd->out.stream);
 }
 
@@ -272,15 +280,20 @@ static int train(Command *cmd, const void *parsed)
         show_result(cmd, &run);
         return EXIT_HEALTHY;
     }
-    training_finish(cmd, &run, stop, cmd->err);
+    training_finish(cmd, &run, true, stop, cmd->err);
     stop_unwatch();
     if (run.status == TRAIN_INTERRUPTED) {
         command_note(cmd, "stopped after step %lld; checkpoint written to %s/checkpoints/step-%lld", (long long)run.steps,
                      run.folder, (long long)run.steps);
         command_note(cmd, "resume: gradtool train --resume %s", figure_word(cmd->arena, run.folder));
     }
-    if (run.status == TRAIN_DIVERGED)
+    if (run.status == TRAIN_DIVERGED && run.guard_reason) {
+        error_add(cmd->err, "stopped by train.guard: %s", run.guard_reason);
+        error_hint(cmd->err, "a checkpoint of step %lld is written; gradtool check %s", (long long)run.steps,
+                   figure_word(cmd->arena, run.folder));
+    } else if (run.status == TRAIN_DIVERGED) {
         explain_divergence(cmd, &run);
+    }
     draw_plots(cmd, &run);
     show_result(cmd, &run);
     return exit_status(&run, stop);

@@ -1,5 +1,6 @@
 #include "cli/training.h"
 
+#include "cli/verdict.h"
 #include "diagnose/rule_settings.h"
 
 bool training_prepare(Command *command, Arena *arena, Threads *threads, bool quiet, Run *run, Error *err)
@@ -12,18 +13,27 @@ bool training_prepare(Command *command, Arena *arena, Threads *threads, bool qui
     if (!run->trainer)
         return false;
     run->progress = progress_new(arena, run->config, &command->messages, quiet);
-    MonitorListener listener = progress_listener(run->progress);
-    monitor_listen(run->monitor, &listener);
+    run->threads = threads;
     return true;
 }
 
-void training_finish(const Command *command, Run *run, const volatile sig_atomic_t *stop, Error *err)
+void training_finish(Command *command, Run *run, bool judges, const volatile sig_atomic_t *stop, Error *err)
 {
+    const MonitorListener shown = progress_listener(run->progress);
+    Guard *guard = guard_new(command, run, &shown, stop);
+    const MonitorListener listener = guard_listener(guard);
+    monitor_listen(run->monitor, &listener);
     progress_begin(run->progress, (int)command->common.threads);
-    run->status = trainer_run(run->trainer, stop, err);
+    run->status = trainer_run(run->trainer, guard_flag(guard), err);
     run->seconds = trainer_seconds(run->trainer);
     progress_end(run->progress);
     run->steps = trainer_steps_done(run->trainer);
+    run->guard_reason = guard_reason(guard);
+    if (run->status == TRAIN_INTERRUPTED && run->guard_reason && !(stop && *stop))
+        run->status = TRAIN_DIVERGED;
+    bool is_over = run->status == TRAIN_COMPLETED || run->status == TRAIN_DIVERGED;
+    if (judges && is_over && run->config->train.guard != GUARD_OFF && monitor_flush(run->monitor, err))
+        run->verdict = verdict_of_training(command, run);
     if (!monitor_close(run->monitor, run->status, run->steps, run->seconds, err))
         run->status = TRAIN_FAILED;
 }

@@ -20,11 +20,15 @@ typedef struct Run {
     int64_t steps;
     double seconds;
     PlotResult plots;
+    Threads *threads;         /* NULL: one */
+    struct Verdict *verdict;  /* NULL: none was asked for, or there was nothing to judge */
+    const char *guard_reason; /* why the guard ended it; NULL: it did not */
 } Run;
 
 /* Everything for run->config up to the first step; nothing is written yet. `quiet`: no progress is shown. */
 bool training_prepare(Command *command, Arena *arena, Threads *threads, bool quiet, Run *run, Error *err);
-/* All steps, in the folder that the monitor has opened, which is then closed. run->status is TRAIN_FAILED with an error. */
-void training_finish(const Command *command, Run *run, const volatile sig_atomic_t *stop, Error *err);
+/* All steps, in the folder that the monitor has opened, which is then closed. run->status is TRAIN_FAILED with an error. Where
+ * train.guard says so, an error that is found on the way ends it as diverged; with `judges`, the run ends with a verdict. */
+void training_finish(Command *command, Run *run, bool judges, const volatile sig_atomic_t *stop, Error *err);
 
 #endif

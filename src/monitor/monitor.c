@@ -514,6 +514,21 @@ bool monitor_resume(Monitor *m, const char *folder, Trainer *trainer, Resumption
     return run_log_flush(log, err);
 }
 
+void monitor_add_event(Monitor *m, const char *event, const Json *object)
+{
+    if (!m->log)
+        return;
+    run_log_begin(m->log, event);
+    for (const Json *member = object->first; member; member = member->next)
+        json_write(run_log_key(m->log, member->key), member, -1);
+    run_log_end(m->log);
+}
+
+bool monitor_flush(Monitor *m, Error *err)
+{
+    return !m->log || run_log_flush(m->log, err);
+}
+
 bool monitor_close(Monitor *m, TrainStatus status, int64_t step, double seconds, Error *err)
 {
     if (!m->log)

@@ -38,6 +38,10 @@ const char *monitor_open(Monitor *monitor, const char *wanted, Error *err);
  * is cut back to it, and config.json becomes this config. An error where the folder is no run, another process is training it,
  * or the checkpoint does not fit the config. */
 bool monitor_resume(Monitor *monitor, const char *folder, Trainer *trainer, Resumption *resumption, Error *err);
+/* Writes an event of its owner: the members of `object` behind its name. Does nothing without a folder. */
+void monitor_add_event(Monitor *monitor, const char *event, const Json *object);
+/* Hands to the file what events were added. */
+bool monitor_flush(Monitor *monitor, Error *err);
 /* Writes model.safetensors and the end event. */
 bool monitor_close(Monitor *monitor, TrainStatus status, int64_t step, double seconds, Error *err);
 

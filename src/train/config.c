@@ -41,6 +41,7 @@ static const Field root_fields[] = {
     {0}};
 
 static const char *const nonfinite_choices[] = {"stop", "skip", "continue", NULL};
+static const char *const guard_choices[] = {"off", "warn", "stop", NULL};
 static const Field train_fields[] = {
     {"steps", FIELD_INTEGER, offsetof(TrainOptions, steps), .limit = FIELD_POSITIVE, .help = "optimizer steps"},
     {"epochs", FIELD_INTEGER, offsetof(TrainOptions, epochs), .limit = FIELD_POSITIVE, .help = "passes over the data"},
@@ -60,6 +61,8 @@ static const Field train_fields[] = {
      .help = "bytes of workspace; layers are recomputed to stay below"},
     {"nonfinite", FIELD_CHOICE, offsetof(TrainOptions, nonfinite), "\"stop\"", .choices = nonfinite_choices,
      .help = "what to do with a step that is not finite"},
+    {"guard", FIELD_CHOICE, offsetof(TrainOptions, guard), "\"warn\"", .choices = guard_choices,
+     .help = "diagnosis: none, a verdict at the end, or also a stop at an error"},
     {"first_draw", FIELD_INTEGER, offsetof(TrainOptions, first_draw), .limit = FIELD_NOT_NEGATIVE,
      .help = "random numbers are those of this micro-batch and the next, from 0"},
     {0}};

@@ -20,6 +20,8 @@
 
 typedef enum NonfinitePolicy { NONFINITE_STOP, NONFINITE_SKIP, NONFINITE_CONTINUE } NonfinitePolicy;
 
+typedef enum GuardPolicy { GUARD_OFF, GUARD_WARN, GUARD_STOP } GuardPolicy;
+
 typedef struct TrainOptions {
     int64_t steps;      /* of the optimizer; from epochs where the config says so */
     int64_t epochs;     /* 0 where the config says steps */
@@ -31,6 +33,7 @@ typedef struct TrainOptions {
     int64_t memory_limit;     /* bytes of a training workspace; 0: none */
     bool shuffle, drop_last;
     int nonfinite;      /* NonfinitePolicy */
+    int guard;          /* GuardPolicy: for the floor that diagnoses */
     int64_t first_draw; /* the micro-batch whose random numbers the first one of the run draws, from 0 */
 } TrainOptions;
 
