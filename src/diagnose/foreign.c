@@ -26,7 +26,7 @@ static Record *read_source(Arena *arena, const ForeignSource *source, const Fore
 
 bool foreign_read_all(Arena *arena, const char *path, const ForeignOptions *options, RecordList *list, Error *err)
 {
-    ForeignSources sources;
+    ForeignSources sources = {0};
     *list = (RecordList){0};
     if (!foreign_find(arena, path, options ? options->format : NULL, &sources, err))
         return false;
@@ -61,7 +61,7 @@ Record *foreign_read(Arena *arena, const char *path, const ForeignOptions *optio
 
 ForeignList foreign_list(Arena *arena, const char *path, const ForeignOptions *options)
 {
-    ForeignSources sources;
+    ForeignSources sources = {0};
     ForeignList list = {0};
     if (!foreign_find(arena, path, options ? options->format : NULL, &sources, error_new(arena)))
         return list;
