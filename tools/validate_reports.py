@@ -1,10 +1,11 @@
 """Reports of `gradtool check` as other tools read them: validate_reports.py GRADTOOL JUNIT_XSD SARIF_SCHEMA.
 
 Subjects: a healthy and a sick training, one whose names are full of what each format escapes, a run as it was left, one
-without its config, and one that cannot be read; each alone, and all together."""
+without its config, another tool's log, and one that cannot be read; each alone, and all together."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ CONFIG = {"seed": 1, "model": MODEL, "data": {"type": "spiral", "classes": 3, "s
           "loss": "cross_entropy", "optimizer": {"type": "adamw", "lr": 0.01}, "train": {"epochs": 20, "batch_size": 16},
           "output": {"plots": False}}
 SICK = {"optimizer": {"type": "sgd", "lr": 1e38}}
+LOG = os.path.abspath("tests/data/foreign/pytorch-vanishing")
 STRANGE = "we<ird> & 100% \"q\", a:b|c`d`[e]"
 
 checks = 0
@@ -38,13 +40,14 @@ def write_subjects(gradtool):
     strange = json.loads(json.dumps({**CONFIG, **SICK}))
     strange["model"]["layers"][0]["name"] = STRANGE
     strange["name"] = STRANGE
-    for path, config in {"healthy.json": CONFIG, "sick.json": {**CONFIG, **SICK}, f"con figs/a,b:c%d.json": strange}.items():
+    for path, config in {"healthy.json": CONFIG, "sick.json": {**CONFIG, **SICK}, "con figs/a,b:c%d.json": strange}.items():
         with open(path, "w", encoding="utf-8") as file:
             json.dump(config, file, indent=1)
     subprocess.run([gradtool, "train", "sick.json", "-q", "--out", "run"], stderr=subprocess.DEVNULL, check=False)
     subprocess.run([gradtool, "train", "sick.json", "-q", "--out", "bare"], stderr=subprocess.DEVNULL, check=False)
     os.remove("bare/config.json")
-    return ["healthy.json", "sick.json", "con figs/a,b:c%d.json", "run", "bare", "missing.json"]
+    shutil.copytree(LOG, "a log")
+    return ["healthy.json", "sick.json", "con figs/a,b:c%d.json", "run", "bare", "a log", "missing.json"]
 
 
 def run(gradtool, paths, form, extra=(), env=None):

@@ -27,51 +27,53 @@ static bool has_log(Arena *arena, const char *path)
     return file_is_folder(path) && file_exists(path_join(arena, path, "log.jsonl"));
 }
 
+/* A file called .json that is none is reported best as a config, unless it is the state of a Hugging Face trainer: Python
+ * writes NaN into those. */
 static bool is_config(const char *path)
 {
+    static const char *const keys[] = {"model", "gan", "data", "loss", "train"};
     size_t length = strlen(path);
-    if (file_is_folder(path) || length < 5 || strcmp(path + length - 5, ".json") != 0 || foreign_is_log(path))
+    if (file_is_folder(path) || length < 5 || strcmp(path + length - 5, ".json") != 0)
         return false;
     Arena *scratch = arena_new(NULL);
+    Bytes bytes = {0};
     const Json *root = json_read_file(scratch, path, error_new(scratch));
-    static const char *const keys[] = {"model", "gan", "data", "loss", "train"};
-    bool is = !root; /* what is no JSON is reported best as a config that is none */
+    bool is = false;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         is = is || json_member(root, keys[i]);
+    if (!root)
+        is = !file_read(scratch, path, &bytes, error_new(scratch)) || !strstr((const char *)bytes.at, "\"log_history\"");
     arena_free(scratch);
     return is;
 }
 
-bool operand_kind(const char *path, OperandKind *kind, Error *err)
+static void add_operand(Arena *arena, Operands *operands, const char *path, Record *log)
 {
-    Arena *scratch = arena_new(NULL);
-    bool exists = file_exists(path);
-    *kind = has_log(scratch, path) ? OPERAND_RUN : exists && is_config(path) ? OPERAND_CONFIG : OPERAND_LOG;
-    arena_free(scratch);
-    return exists || error_add(err, "cannot read %s: no such file or folder", path);
-}
-
-static void add_path(Arena *arena, StringList *paths, const char *path)
-{
-    if (paths->count == paths->capacity) {
-        int larger = paths->capacity ? 2 * paths->capacity : 8;
-        paths->at =
-            arena_grow(arena, paths->at, sizeof *paths->at * (size_t)paths->capacity, sizeof *paths->at * (size_t)larger);
-        paths->capacity = larger;
+    if (operands->count == operands->capacity) {
+        int larger = operands->capacity ? 2 * operands->capacity : 8;
+        operands->at = arena_grow(arena, operands->at, sizeof *operands->at * (size_t)operands->capacity,
+                                  sizeof *operands->at * (size_t)larger);
+        operands->capacity = larger;
     }
-    paths->at[paths->count++] = path;
+    operands->at[operands->count++] = (Operand){path, log};
 }
 
-void operand_expand(Command *command, const char *path, const ForeignOptions *options, StringList *paths)
+bool operand_expand(Command *command, const char *path, const ForeignOptions *options, Operands *operands, Error *err)
 {
-    bool is_list = file_is_folder(path) && !has_log(command->arena, path);
-    ForeignList runs = is_list ? foreign_list(command->arena, path, options) : (ForeignList){0};
-    for (int i = 0; i < runs.count; i++)
-        add_path(command->arena, paths, runs.path[i]);
-    for (int i = 0; runs.count > 0 && i < runs.passed_over_count; i++)
-        command_note(command, "note: not checked: %s", runs.passed_over[i]);
-    if (runs.count == 0)
-        add_path(command->arena, paths, path);
+    RecordList list;
+    if (!file_exists(path))
+        return error_add(err, "cannot read %s: no such file or folder", path);
+    if (has_log(command->arena, path) || is_config(path)) {
+        add_operand(command->arena, operands, path, NULL);
+        return true;
+    }
+    if (!foreign_read_all(command->arena, path, options, &list, err))
+        return false;
+    for (int i = 0; i < list.count; i++) /* of a run of ours there is more than its log */
+        add_operand(command->arena, operands, list.at[i]->source, list.at[i]->is_foreign ? list.at[i] : NULL);
+    for (int i = 0; i < list.passed_over_count; i++)
+        command_note(command, "note: passed over: %s", list.passed_over[i]);
+    return true;
 }
 
 /* What does not concern the subject as a whole: said once, and gone on without. */
@@ -161,21 +163,6 @@ static bool gather_run(Gathering *g, const char *folder)
     return true;
 }
 
-static bool gather_log(Gathering *g, const char *path)
-{
-    const Record *record = foreign_read(g->arena, path, &g->options->foreign, g->err);
-    const char *ending = strrchr(path_name(path), '.');
-    if (!record && ending && strcmp(ending, ".json") == 0)
-        return error_hint(g->err, "a config has the keys model, data, loss and train");
-    if (!record)
-        return false;
-    g->into->evidence.record = record;
-    g->into->name = record->name;
-    if (*record->warning)
-        command_note(g->cmd, "warning: %s", record->warning);
-    return true;
-}
-
 static void remove_folder(void *path)
 {
     file_remove_folder(path);
@@ -231,23 +218,32 @@ static bool gather_config(Gathering *g, const char *path)
     return evidence->record != NULL;
 }
 
-GatheredEvidence *evidence_gather(Command *command, Arena *arena, const char *path, const EvidenceOptions *options, Error *err)
+static void gather_log(Gathering *g, Record *log)
 {
-    OperandKind kind;
-    GatheredEvidence *into = ARENA_NEW(arena, GatheredEvidence);
-    Gathering g = {.cmd = command, .arena = arena, .options = options, .into = into, .err = err};
-    if (!operand_kind(path, &kind, err))
-        return NULL;
-    bool fine = kind == OPERAND_RUN      ? gather_run(&g, path)
-                : kind == OPERAND_CONFIG ? gather_config(&g, path)
-                                         : gather_log(&g, path);
+    g->into->evidence.record = log;
+    g->into->name = *log->name ? log->name : path_name(log->source);
+    if (*log->warning)
+        command_note(g->cmd, "warning: %s: %s", log->source, log->warning);
+}
+
+GatheredEvidence *evidence_gather(Command *command, const Operand *operand, const EvidenceOptions *options, Error *err)
+{
+    GatheredEvidence *into = ARENA_NEW(command->arena, GatheredEvidence);
+    Gathering g = {.cmd = command, .arena = command->arena, .options = options, .into = into, .err = err};
+    bool fine = true;
+    if (operand->log)
+        gather_log(&g, operand->log);
+    else if (has_log(g.arena, operand->path))
+        fine = gather_run(&g, operand->path);
+    else
+        fine = gather_config(&g, operand->path);
     if (!fine)
         return NULL;
     const Record *record = into->evidence.record;
-    if (record->is_foreign)
+    if (operand->log)
         command_note(command, "%s", record->summary);
     else
-        command_note(command, "read %s, %s from %s", figure_of(arena, (double)record->steps, "step"),
-                     figure_of(arena, record->layers, "layer"), record->kind);
+        command_note(command, "read %s, %s from %s", figure_of(g.arena, (double)record->steps, "step"),
+                     figure_of(g.arena, record->layers, "layer"), record->kind);
     return into;
 }

@@ -8,17 +8,24 @@
 #include "diagnose/evidence.h"
 #include "diagnose/foreign.h"
 
-/* What one operand is. */
-typedef enum OperandKind {
-    OPERAND_RUN,    /* a folder with log.jsonl */
-    OPERAND_CONFIG, /* a JSON file with a model, data, or training */
-    OPERAND_LOG     /* somebody else's log */
-} OperandKind;
+/* One thing to check. */
+typedef struct Operand {
+    const char *path;
+    Record *log; /* somebody else's log, read; NULL: a run or a config */
+} Operand;
+
+typedef struct Operands {
+    Operand *at;
+    int count, capacity;
+} Operands;
+
+/* What a path stands for: a run (a folder with log.jsonl) or a config (JSON with a model, data, a loss or training) for itself;
+ * anything else for the logs in it, our own runs among them. False with an error when there is nothing to check. */
+bool operand_expand(Command *command, const char *path, const ForeignOptions *options, Operands *operands, Error *err);
 
 typedef struct EvidenceOptions {
     StringList sets;                   /* of configs */
     const char *out;                   /* run folder of a training; NULL: a temporary one, removed with the arena */
-    ForeignOptions foreign;            /* of other tools' logs */
     const volatile sig_atomic_t *stop; /* a signal's number ends a training */
     Threads *threads;                  /* NULL: one */
 } EvidenceOptions;
@@ -32,12 +39,6 @@ typedef struct GatheredEvidence {
 
 /* NULL with an error when there is nothing to judge. What is missing of a run (its data, its weights) is a note, and the
  * evidence does without. */
-GatheredEvidence *evidence_gather(Command *command, Arena *arena, const char *path, const EvidenceOptions *options, Error *err);
-
-/* The kind of what is there; false with an error when nothing is. */
-bool operand_kind(const char *path, OperandKind *kind, Error *err);
-/* Appends the runs that a path stands for to `paths`: a folder without a log of its own that holds runs, ours or other tools',
- * stands for those, sorted; anything else for itself. Runs among others that have no gradients are left out with a note. */
-void operand_expand(Command *command, const char *path, const ForeignOptions *options, StringList *paths);
+GatheredEvidence *evidence_gather(Command *command, const Operand *operand, const EvidenceOptions *options, Error *err);
 
 #endif

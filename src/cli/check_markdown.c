@@ -46,7 +46,7 @@ static void add_overview(const CheckReport *report, Text *text)
     for (int i = 0; i < report->subjects; i++) {
         const CheckSubject *subject = &report->subject[i];
         const Diagnosis *diagnosis = subject->diagnosis;
-        bool has_root = check_is_sick(report, subject);
+        bool has_root = diagnosis && check_is_sick(report, subject);
         text_printf(text, "| %s | %s | %s | %s | %s |\n", mark(report, subject), code(arena, subject->path),
                     check_verdict(report, subject), has_root ? code(arena, diagnosis->finding[0]->rule->name) : "",
                     diagnosis ? check_counts_text(arena, diagnosis) : escaped(arena, subject->problem));

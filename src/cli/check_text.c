@@ -112,7 +112,7 @@ static void add_findings(const CheckReport *report, const CheckSubject *subject,
             int depth = 0;
             for (const Finding *cause = finding->cause; cause; cause = cause->cause)
                 depth++;
-            if (!above->cause)
+            if (above && !above->cause)
                 text_add(text, "  because of it:\n");
             text_printf(text, "%*s", 2 + 2 * depth, "");
             add_title(report, finding, text);

@@ -14,15 +14,15 @@ static const char *const fail_choices[] = {"info", "warning", "error", "never", 
 static const char *const junit_choices[] = {"jenkins", "gitlab", NULL};
 
 typedef struct Args {
-    StringList paths, formats, files, select, ignore, thresholds, baselines, sets, maps;
-    const char *write_baseline, *out, *annotate, *log_format, *layers;
+    StringList paths, formats, files, select, ignore, thresholds, baselines, sets, map;
+    const char *write_baseline, *out, *annotate, *layers, *log_format;
     int fail_on, junit_family;
     bool statistics;
 } Args;
 
 static const Option options[] = {
     {"PATH...", 0, OPT_LIST, offsetof(Args, paths),
-     .help = "runs, logs of other tools, folders of either, or configs, which are trained first"},
+     .help = "runs, configs (which are trained first), other tools' logs, folders of them"},
     {"format", 'f', OPT_LIST, offsetof(Args, formats), .value = "NAME,...",
      .help = "text (default), concise, json, junit, sarif, github, gitlab, markdown"},
     {"output", 'o', OPT_LIST, offsetof(Args, files), .value = "FILE", .help = "file of the format before it"},
@@ -40,12 +40,12 @@ static const Option options[] = {
      .help = "run folder of a config's training (default: a temporary one)"},
     {"annotate", 0, OPT_STRING, offsetof(Args, annotate), .value = "FILE[:LINE]",
      .help = "shows findings there: the config in the repository that a run came from"},
-    {"map", 0, OPT_LIST, offsetof(Args, maps), .value = "KIND=NAME",
-     .help = "another tool's log: the series NAME is grad_norm, clipped_norm, loss, lr, val_loss or layer"},
+    {"map", 0, OPT_LIST, offsetof(Args, map), .value = "KIND=NAME",
+     .help = "of other tools' logs: the series NAME is grad_norm, clipped_norm, loss, lr, val_loss or layer"},
     {"layers", 0, OPT_STRING, offsetof(Args, layers), .value = "FILE",
-     .help = "another tool's log: its layers' order, a name a line or the weights"},
+     .help = "of other tools' logs: the layers in the model's order, names or weights"},
     {"log-format", 0, OPT_STRING, offsetof(Args, log_format), .value = "NAME",
-     .help = "another tool's log: tensorboard, huggingface, wandb, jsonl, csv or text, where it cannot be told"},
+     .help = "of other tools' logs: their reader (gradtool list logs)"},
     {"junit-family", 0, OPT_CHOICE, offsetof(Args, junit_family), .value = "jenkins|gitlab", .standard = "jenkins",
      .choices = junit_choices, .help = "gitlab: cases name their file, as within a job of GitLab"},
     {"statistics", 0, OPT_FLAG, offsetof(Args, statistics), .help = "how often each rule fired, in the format text"},
@@ -60,7 +60,9 @@ typedef struct Check {
     Baseline *kept;     /* what --write-baseline writes */
     CheckOutputs outputs;
     CheckSubject *subject;
+    int subjects, capacity;
     EvidenceOptions gather;
+    ForeignOptions foreign;
     CheckReport report;
 } Check;
 
@@ -118,59 +120,85 @@ static void keep_findings(const Check *check, const char *folder, const CheckSub
         command_note(check->cmd, "note: %s", error_message(failure, 0));
 }
 
-static void check_one(Check *check, CheckSubject *subject)
+static CheckSubject *add_subject(Check *check, const char *path)
 {
-    Command *cmd = check->cmd;
-    Error *err = error_new(cmd->arena);
+    if (check->subjects == check->capacity) {
+        int larger = check->capacity ? 2 * check->capacity : 8;
+        check->subject = arena_grow(check->cmd->arena, check->subject, sizeof *check->subject * (size_t)check->capacity,
+                                    sizeof *check->subject * (size_t)larger);
+        check->capacity = larger;
+    }
+    check->subject[check->subjects] = (CheckSubject){.path = path, .name = path_name(path)};
+    return &check->subject[check->subjects++];
+}
+
+static void set_problem(const Check *check, CheckSubject *subject, const Error *err)
+{
+    *subject = (CheckSubject){.path = subject->path, .name = path_name(subject->path), .problem = error_message(err, 0)};
+    error_join(check->cmd->err, err);
+}
+
+static void check_one(Check *check, const Operand *operand)
+{
+    Error *err = error_new(check->cmd->arena);
     double begin = now();
-    GatheredEvidence *gathered = evidence_gather(cmd, cmd->arena, subject->path, &check->gather, err);
-    subject->name = path_name(subject->path);
+    CheckSubject *subject = add_subject(check, operand->path);
+    GatheredEvidence *gathered = evidence_gather(check->cmd, operand, &check->gather, err);
     if (gathered && judge(check, gathered, check->baseline, subject, err) && was_checked(subject, err)) {
         baseline_add_run(check->kept, subject->name, subject->diagnosis->finding, subject->diagnosis->findings,
                          subject->record);
         if (gathered->folder)
             keep_findings(check, gathered->folder, subject);
     } else {
-        subject->problem = error_message(err, 0);
-        subject->diagnosis = NULL;
-        subject->record = NULL;
-        error_join(cmd->err, err);
+        set_problem(check, subject, err);
     }
     subject->seconds = now() - begin;
 }
 
-/* The findings of a baseline's run are found anew, by the same rules. */
-static bool add_baseline_run(Check *check, const char *path)
+static void check_path(Check *check, const char *path)
 {
-    CheckSubject subject = {.path = path};
     Error *err = error_new(check->cmd->arena);
-    GatheredEvidence *gathered =
-        evidence_gather(check->cmd, check->cmd->arena, path, &(EvidenceOptions){.foreign = check->gather.foreign}, err);
+    Operands operands = {0};
+    if (!operand_expand(check->cmd, path, &check->foreign, &operands, err))
+        set_problem(check, add_subject(check, path), err);
+    for (int i = 0; i < operands.count && !*check->gather.stop; i++)
+        check_one(check, &operands.at[i]);
+}
+
+/* The findings of a baseline's run are found anew, by the same rules. */
+static bool add_baseline_run(Check *check, const Operand *operand)
+{
+    CheckSubject subject = {.path = operand->path};
+    Error *err = error_new(check->cmd->arena);
+    GatheredEvidence *gathered = evidence_gather(check->cmd, operand, &(EvidenceOptions){0}, err);
     if (!gathered || !judge(check, gathered, NULL, &subject, err))
         return error_join(check->cmd->err, err);
     baseline_add_run(check->baseline, subject.name, subject.diagnosis->finding, subject.diagnosis->findings, subject.record);
     return true;
 }
 
+static bool is_json(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 5 && !strcmp(path + length - 5, ".json") && !file_is_folder(path);
+}
+
 static bool read_baselines(Check *check)
 {
     Command *cmd = check->cmd;
-    StringList paths = {0};
-    if (!check->args->baselines.count)
-        return true;
-    check->baseline = baseline_new(cmd->arena);
-    for (int i = 0; i < check->args->baselines.count; i++)
-        operand_expand(cmd, check->args->baselines.at[i], &check->gather.foreign, &paths);
+    Operands operands = {0};
     bool fine = true;
-    for (int i = 0; i < paths.count; i++) {
-        OperandKind kind;
-        if (!operand_kind(paths.at[i], &kind, cmd->err))
-            fine = false;
-        else if (file_is_folder(paths.at[i]))
-            fine = add_baseline_run(check, paths.at[i]) && fine;
+    if (check->args->baselines.count)
+        check->baseline = baseline_new(cmd->arena);
+    for (int i = 0; i < check->args->baselines.count; i++) {
+        const char *path = check->args->baselines.at[i];
+        if (is_json(path))
+            fine = baseline_read(check->baseline, path, cmd->err) && fine;
         else
-            fine = baseline_read(check->baseline, paths.at[i], cmd->err) && fine;
+            fine = operand_expand(cmd, path, &check->foreign, &operands, cmd->err) && fine;
     }
+    for (int i = 0; fine && i < operands.count; i++)
+        fine = add_baseline_run(check, &operands.at[i]);
     return fine;
 }
 
@@ -190,46 +218,19 @@ static bool read_annotation(Check *check)
     return true;
 }
 
-/* The list with a NULL behind it. */
-static const char *const *list_end(Arena *arena, const StringList *list)
-{
-    const char **words = ARENA_ARRAY(arena, const char *, list->count + 1);
-    for (int i = 0; i < list->count; i++)
-        words[i] = list->at[i];
-    return words;
-}
-
-/* Everything that can be wrong with the command line is found before anything is trained. */
-static bool prepare(Check *check)
+static void set_options(Check *check)
 {
     Command *cmd = check->cmd;
     const Args *args = check->args;
-    StringList paths = {0};
-    if (!args->paths.count) {
-        error_add(cmd->err, "gradtool check needs PATH: a run, a folder of runs, or a config");
-        return error_hint(cmd->err, "gradtool check --help");
-    }
-    check->gather.foreign = (ForeignOptions){args->log_format, args->layers, list_end(cmd->arena, &args->maps)};
-    for (int i = 0; i < args->paths.count; i++)
-        operand_expand(cmd, args->paths.at[i], &check->gather.foreign, &paths);
-    if (args->out && paths.count > 1)
-        error_add(cmd->err, "--out names one run folder, but there are %d paths", paths.count);
-    check->selection =
-        selection_new(cmd->arena, args->select.at, args->select.count, args->ignore.at, args->ignore.count, cmd->err);
-    read_settings(check, NULL, cmd->err);
-    check_outputs_read(cmd->arena, &args->formats, &args->files, cmd->common.json, &check->outputs, cmd->err);
-    read_annotation(check);
-    command_threads(cmd, &check->gather.threads);
+    bool never = args->fail_on == FAIL_NEVER;
+    const char **map = ARENA_ARRAY(cmd->arena, const char *, args->map.count + 1); /* ends with NULL */
+    for (int i = 0; i < args->map.count; i++)
+        map[i] = args->map.at[i];
+    check->foreign = (ForeignOptions){.format = args->log_format, .layers = args->layers, .map = map};
     check->gather.sets = args->sets;
     check->gather.out = args->out;
     check->kept = baseline_new(cmd->arena);
-    check->subject = ARENA_ARRAY(cmd->arena, CheckSubject, paths.count);
-    for (int i = 0; i < paths.count; i++)
-        check->subject[i].path = paths.at[i];
-    bool never = args->fail_on == FAIL_NEVER;
     check->report.arena = cmd->arena;
-    check->report.subject = check->subject;
-    check->report.subjects = paths.count;
     check->report.level = never ? SEVERITY_ERROR : (Severity)args->fail_on;
     check->report.never_fails = never;
     check->report.has_baseline = args->baselines.count > 0;
@@ -237,6 +238,26 @@ static bool prepare(Check *check)
     check->report.junit_has_files = args->junit_family == 1 || getenv("GITLAB_CI");
     check->report.root = check_root(cmd->arena);
     check->report.terminal = cmd->out;
+}
+
+/* Everything that can be wrong with the command line is found before anything is trained. */
+static bool prepare(Check *check)
+{
+    Command *cmd = check->cmd;
+    const Args *args = check->args;
+    if (!args->paths.count) {
+        error_add(cmd->err, "gradtool check needs PATH: a run, a config, another tool's log, or a folder of them");
+        return error_hint(cmd->err, "gradtool check --help");
+    }
+    if (args->out && args->paths.count > 1)
+        error_add(cmd->err, "--out names one run folder, but there are %d paths", args->paths.count);
+    check->selection =
+        selection_new(cmd->arena, args->select.at, args->select.count, args->ignore.at, args->ignore.count, cmd->err);
+    read_settings(check, NULL, cmd->err);
+    check_outputs_read(cmd->arena, &args->formats, &args->files, cmd->common.json, &check->outputs, cmd->err);
+    read_annotation(check);
+    command_threads(cmd, &check->gather.threads);
+    set_options(check);
     return error_count(cmd->err) == 0;
 }
 
@@ -265,8 +286,10 @@ static int check_run(Command *cmd, const void *parsed)
     if (!prepare(&check) || !read_baselines(&check))
         return EXIT_FAILED;
     check.gather.stop = stop_watch();
-    for (int i = 0; i < check.report.subjects && !*check.gather.stop; i++)
-        check_one(&check, &check.subject[i]);
+    for (int i = 0; i < check.args->paths.count && !*check.gather.stop; i++)
+        check_path(&check, check.args->paths.at[i]);
+    check.report.subject = check.subject;
+    check.report.subjects = check.subjects;
     int signal = *check.gather.stop;
     stop_unwatch();
     if (signal)

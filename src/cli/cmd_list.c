@@ -7,6 +7,7 @@
 #include "cli/document.h"
 #include "cli/table.h"
 #include "data/dataset.h"
+#include "diagnose/foreign.h"
 #include "monitor/monitor.h"
 #include "nn/init.h"
 #include "nn/loss.h"
@@ -49,6 +50,11 @@ static bool instrument_item(int index, Item *item)
 static bool precision_item(int index, Item *item)
 {
     return mixed_precision_row(index, &item->name, &item->help);
+}
+
+static bool log_item(int index, Item *item)
+{
+    return foreign_format(index, &item->name, &item->help);
 }
 
 static bool init_item(int index, Item *item)
@@ -102,6 +108,7 @@ static const List lists[] = {
     {"plots", "pictures of a run", plot_item},
     {"rules", "what check diagnoses; gradtool explain RULE says more", rule_item},
     {"formats", "forms of check's report", format_item},
+    {"logs", "other tools' logs that check reads", log_item},
     {"operators", "what models are computed with", operator_item},
     {"commands", "what gradtool does", command_item},
 };

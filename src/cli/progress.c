@@ -302,7 +302,8 @@ static void nonfinite(void *context, const NonfiniteReport *report, const char *
 
 MonitorListener progress_listener(Progress *progress)
 {
-    return (MonitorListener){.context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept, .nonfinite = nonfinite};
+    return (MonitorListener){
+        .context = progress, .stepped = stepped, .evaluated = evaluated, .kept = kept, .nonfinite = nonfinite};
 }
 
 void progress_add_earlier(Progress *progress, const StepReport *last, const EvalReport *evaluation, const int64_t *checkpoint)

@@ -23,10 +23,10 @@ void progress_begin(Progress *progress, int threads);
 void progress_end(Progress *progress);
 
 typedef struct ProgressTotals {
-    StepReport last;             /* step 0: none was made */
-    int64_t skips;               /* by the gradient scaler */
-    EvalReport evaluation, best; /* the last one, and that of the smallest loss; step 0: there was none */
-    int64_t checkpoint;          /* step of the newest; -1: there is none */
+    StepReport last;                /* step 0: none was made */
+    int64_t skips;                  /* by the gradient scaler */
+    EvalReport evaluation, best;    /* the last one, and that of the smallest loss; step 0: there was none */
+    int64_t checkpoint;             /* step of the newest; -1: there is none */
     const char *nonfinite, *advice; /* the last value that was not finite, and what may help; NULL: there was none */
 } ProgressTotals;
 const ProgressTotals *progress_totals(const Progress *progress);
