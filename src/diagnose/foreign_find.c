@@ -80,7 +80,7 @@ static const ForeignReader *reader_named(const char *name)
     return NULL;
 }
 
-const ForeignReader *foreign_reader_of(const char *path)
+static const ForeignReader *reader_of(const char *path)
 {
     char head[HEAD_BYTES + 1];
     size_t count = read_head(path, head);
@@ -283,7 +283,7 @@ bool foreign_find(Arena *arena, const char *path, const char *format, ForeignSou
         add_source(&finder, path_folder(arena, path), NULL);
         return true;
     } else {
-        const ForeignReader *reader = format ? reader_named(format) : foreign_reader_of(path);
+        const ForeignReader *reader = format ? reader_named(format) : reader_of(path);
         if (reader) {
             add_file(&finder, add_source(&finder, whole, reader), whole, NULL);
             return true;
