@@ -357,6 +357,12 @@ bool text_glob(const char *pattern, const char *name)
     return !*pattern;
 }
 
+bool text_ends_in(const char *text, const char *ending)
+{
+    size_t length = strlen(text), tail = strlen(ending);
+    return length >= tail && strcmp(text + length - tail, ending) == 0;
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -32,6 +32,7 @@ void text_add_quoted(Text *text, const char *string);
 const char *text_nearest(const char *word, const char *const candidates[], int count);
 /* Glob with * (any characters, dots too) and ?. */
 bool text_glob(const char *pattern, const char *name);
+bool text_ends_in(const char *text, const char *ending);
 /* Less than, equal to or greater than 0: an order in which runs of digits count as numbers, so that fc2 stands before fc10. */
 int text_compare_natural(const char *a, const char *b);
 /* Bytes of the UTF-8 character at `at`, of which `left` are there; 0 when it is not one. */

@@ -6,6 +6,7 @@
 
 #include "autograd/backward_graph.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/array_text.h"
 #include "cli/grad.h"
 
@@ -212,16 +213,10 @@ static bool draw(const Text *dot, Text *picture, Arena *arena, Error *err)
     return true;
 }
 
-static bool ends_in(const char *path, const char *suffix)
-{
-    size_t length = strlen(path), tail = strlen(suffix);
-    return length > tail && !strcmp(path + length - tail, suffix);
-}
-
 bool grad_write_graph(const GradSession *session, const GradResult *result, const char *path, Error *err)
 {
     Arena *arena = session->cmd->arena;
-    if (!ends_in(path, ".dot") && !ends_in(path, ".svg")) {
+    if (!text_ends_in(path, ".dot") && !text_ends_in(path, ".svg")) {
         error_add(err, "--graph cannot write `%s`", path);
         return error_hint(err, "it writes FILE.svg, FILE.dot, or with - a tree in the text");
     }
@@ -231,7 +226,7 @@ bool grad_write_graph(const GradSession *session, const GradResult *result, cons
         return false;
     Text dot = text_new(arena), picture = text_new(arena);
     add_dot(&dot, result, graph, arena);
-    if (ends_in(path, ".dot"))
+    if (text_ends_in(path, ".dot"))
         return file_write(path, dot.at, dot.length, err);
     return draw(&dot, &picture, arena, err) && file_write(path, picture.at, picture.length, err);
 }

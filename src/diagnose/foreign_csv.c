@@ -78,10 +78,9 @@ static bool read_csv(ForeignLog *log, const char *path, Error *err)
 /* By its name, or a row of names that begins as such rows do. */
 static bool is_csv(const char *name, const char *head, size_t count)
 {
-    size_t length = strlen(name);
     (void)count;
-    return (length > 4 && (strcmp(name + length - 4, ".csv") == 0 || strcmp(name + length - 4, ".tsv") == 0)) ||
-           strncmp(head, "epoch,", 6) == 0 || strncmp(head, "step,", 5) == 0;
+    return text_ends_in(name, ".csv") || text_ends_in(name, ".tsv") || strncmp(head, "epoch,", 6) == 0 ||
+           strncmp(head, "step,", 5) == 0;
 }
 
 extern const ForeignReader foreign_csv;

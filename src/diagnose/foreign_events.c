@@ -14,17 +14,9 @@ enum { LENGTH_BYTES = 8, CRC_BYTES = 4, HEADER_BYTES = LENGTH_BYTES + CRC_BYTES 
 enum { TYPE_FLOAT = 1, TYPE_DOUBLE = 2, TYPE_INT32 = 3, TYPE_INT64 = 9 };
 enum { SESSION_START = 1 };
 
-static uint64_t little_endian(const unsigned char *bytes, int count)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < count; i++)
-        value |= (uint64_t)bytes[i] << 8 * i;
-    return value;
-}
-
 static bool has_checksum(const unsigned char *bytes, size_t count, const unsigned char *checksum)
 {
-    return crc32c_masked(bytes, count) == little_endian(checksum, CRC_BYTES);
+    return crc32c_masked(bytes, count) == proto_little_endian(checksum, CRC_BYTES);
 }
 
 /* What of a TensorProto is of use here. */
@@ -104,8 +96,8 @@ static bool single_number(const Tensor *tensor, double *value)
     else if (tensor->type == TYPE_FLOAT && tensor->bytes == 4)
         *value = proto_float_at(tensor->numbers);
     else if ((tensor->type == TYPE_INT32 && tensor->bytes == 4) || (tensor->type == TYPE_INT64 && tensor->bytes == 8))
-        *value = (double)(tensor->bytes == 4 ? (int32_t)little_endian(tensor->numbers, 4)
-                                             : (int64_t)little_endian(tensor->numbers, 8));
+        *value = (double)(tensor->bytes == 4 ? (int32_t)proto_little_endian(tensor->numbers, 4)
+                                             : (int64_t)proto_little_endian(tensor->numbers, 8));
     else
         return tensor->has_number;
     return true;
@@ -318,7 +310,7 @@ static bool take_record(ForeignLog *log, EventFile *file, bool *more, Error *err
                         (unsigned long long)file->at, file->path);
         return true;
     }
-    uint64_t length = little_endian(file->buffer, LENGTH_BYTES), left = file->size - file->at;
+    uint64_t length = proto_little_endian(file->buffer, LENGTH_BYTES), left = file->size - file->at;
     if (left < HEADER_BYTES + CRC_BYTES || length > left - HEADER_BYTES - CRC_BYTES)
         return true;
     if (take_bytes(file, (size_t)length + CRC_BYTES) < length + CRC_BYTES)

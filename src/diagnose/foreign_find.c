@@ -80,7 +80,7 @@ static const ForeignReader *reader_named(const char *name)
     return NULL;
 }
 
-const ForeignReader *foreign_reader_of(const char *path)
+static const ForeignReader *reader_of(const char *path)
 {
     char head[HEAD_BYTES + 1];
     size_t count = read_head(path, head);
@@ -213,17 +213,11 @@ static bool find_trainer_state(Finder *finder, const char *folder, const Entries
     return found && find_file(finder, folder, found, "huggingface");
 }
 
-static bool ends_in(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
-}
-
 static bool find_named(Finder *finder, const Entries *entries, const char *suffix, const char *reader)
 {
     bool found = false;
     for (int i = 0; i < entries->count; i++)
-        if (ends_in(entries->path[i], suffix) && !file_is_folder(entries->path[i]))
+        if (text_ends_in(entries->path[i], suffix) && !file_is_folder(entries->path[i]))
             found = find_file(finder, entries->path[i], entries->path[i], reader);
     return found;
 }
@@ -276,7 +270,6 @@ static bool check_format(const char *format, Error *err)
 bool foreign_find(Arena *arena, const char *path, const char *format, ForeignSources *sources, Error *err)
 {
     Finder finder = {arena, sources, format};
-    *sources = (ForeignSources){0};
     if (!check_format(format, err))
         return false;
     if (!file_exists(path))
@@ -290,7 +283,7 @@ bool foreign_find(Arena *arena, const char *path, const char *format, ForeignSou
         add_source(&finder, path_folder(arena, path), NULL);
         return true;
     } else {
-        const ForeignReader *reader = format ? reader_named(format) : foreign_reader_of(path);
+        const ForeignReader *reader = format ? reader_named(format) : reader_of(path);
         if (reader) {
             add_file(&finder, add_source(&finder, whole, reader), whole, NULL);
             return true;

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "data/csv_record.h"
 #include "diagnose/foreign_log.h"
 #include "diagnose/tag_grammar.h"
@@ -163,12 +164,6 @@ static bool read_json_lines(ForeignLog *log, const char *path, Error *err)
     return fine;
 }
 
-static bool ends_in(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
-}
-
 static bool is_trainer_state(const char *name, const char *head, size_t count)
 {
     (void)count;
@@ -179,7 +174,7 @@ static bool is_trainer_state(const char *name, const char *head, size_t count)
 static bool is_json_lines(const char *name, const char *head, size_t count)
 {
     (void)count;
-    if (ends_in(name, ".jsonl") || ends_in(name, ".ndjson"))
+    if (text_ends_in(name, ".jsonl") || text_ends_in(name, ".ndjson"))
         return true;
     size_t length = strcspn(head, "\n");
     size_t second = 1 + strspn(head[0] ? head + 1 : head, " ");

@@ -12,15 +12,10 @@ typedef struct Names {
     int count;
 } Names;
 
-static bool ends_in(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
-}
-
 static bool read_names(Arena *arena, const char *path, Names *names, Error *err)
 {
-    if (ends_in(path, ".safetensors") || ends_in(path, ".pt") || ends_in(path, ".pth") || ends_in(path, ".npz")) {
+    if (text_ends_in(path, ".safetensors") || text_ends_in(path, ".pt") || text_ends_in(path, ".pth") ||
+        text_ends_in(path, ".npz")) {
         const TensorFile *file = tensor_file_read(arena, path, err);
         names->count = file ? file->count : 0;
         names->at = ARENA_ARRAY(arena, const char *, names->count + 1);

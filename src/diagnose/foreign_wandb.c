@@ -168,14 +168,6 @@ static bool take_record(ForeignLog *log, const Text *record, int64_t *step)
     return !reader.is_broken;
 }
 
-static uint32_t little_endian(const unsigned char *bytes, int count)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < count; i++)
-        value |= (uint32_t)bytes[i] << 8 * i;
-    return value;
-}
-
 /* The next record in file->record; false at the end, also of one that is still being written. */
 static bool next_record(ForeignLog *log, WandbFile *file)
 {
@@ -189,12 +181,12 @@ static bool next_record(ForeignLog *log, WandbFile *file)
         if (file->count < file->at + CHUNK_HEADER)
             return false;
         const unsigned char *chunk = file->bytes + file->at;
-        size_t length = little_endian(chunk + 4, 2);
+        size_t length = proto_little_endian(chunk + 4, 2);
         int type = chunk[6];
         bool fits = length <= room - CHUNK_HEADER && type >= WHOLE && type <= LAST;
         if (fits && length > file->count - file->at - CHUNK_HEADER)
             return false;
-        bool is_sound = fits && crc32(0, chunk + 6, (uInt)length + 1) == little_endian(chunk, 4);
+        bool is_sound = fits && crc32(0, chunk + 6, (uInt)length + 1) == proto_little_endian(chunk, 4);
         if (!is_sound) {
             log->records++;
             foreign_log_bad(log, "a bad checksum at byte %zu of %s", file->at, file->path);
@@ -238,8 +230,7 @@ static bool read_wandb(ForeignLog *log, const char *path, Error *err)
 
 static bool is_wandb(const char *name, const char *head, size_t count)
 {
-    size_t length = strlen(name);
-    return (length > 6 && strcmp(name + length - 6, ".wandb") == 0) || (count >= 4 && memcmp(head, ":W&B", 4) == 0);
+    return text_ends_in(name, ".wandb") || (count >= 4 && memcmp(head, ":W&B", 4) == 0);
 }
 
 extern const ForeignReader foreign_wandb;

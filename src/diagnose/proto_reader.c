@@ -26,13 +26,20 @@ bool proto_varint(ProtoReader *reader, uint64_t *value)
     return false;
 }
 
+uint64_t proto_little_endian(const unsigned char *bytes, int count)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++)
+        value |= (uint64_t)bytes[i] << 8 * i;
+    return value;
+}
+
 static bool read_fixed(ProtoReader *reader, int bytes, uint64_t *value)
 {
     if (reader->end - reader->at < bytes)
         return false;
-    *value = 0;
-    for (int i = 0; i < bytes; i++)
-        *value |= (uint64_t)*reader->at++ << 8 * i;
+    *value = proto_little_endian(reader->at, bytes);
+    reader->at += bytes;
     return true;
 }
 
@@ -102,18 +109,12 @@ double proto_number(const ProtoField *field)
 
 double proto_double_at(const unsigned char *bytes)
 {
-    ProtoReader reader = proto_reader(bytes, 8);
-    uint64_t bits = 0;
-    read_fixed(&reader, 8, &bits);
-    return double_of(bits);
+    return double_of(proto_little_endian(bytes, 8));
 }
 
 double proto_float_at(const unsigned char *bytes)
 {
-    ProtoReader reader = proto_reader(bytes, 4);
-    uint64_t bits = 0;
-    read_fixed(&reader, 4, &bits);
-    return float_of((uint32_t)bits);
+    return float_of((uint32_t)proto_little_endian(bytes, 4));
 }
 
 bool proto_is(const ProtoField *field, const char *text)

@@ -31,6 +31,7 @@ bool proto_next(ProtoReader *reader, ProtoField *field);
 bool proto_varint(ProtoReader *reader, uint64_t *value);
 /* A double or float field as a number; NaN of other types. */
 double proto_number(const ProtoField *field);
+uint64_t proto_little_endian(const unsigned char *bytes, int count);
 /* The number of this kind, from raw little-endian bytes. */
 double proto_double_at(const unsigned char *bytes);
 double proto_float_at(const unsigned char *bytes);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* A part may grow by what "gradnorm" gains, an eighth of it. */
 enum { LONGEST_NAME = 384, FOLDED_BYTES = 512, PARTS = 16 };
 
@@ -84,12 +86,6 @@ static const char *after(const char *text, const char *prefix)
     return strncmp(text, prefix, length) == 0 ? text + length : NULL;
 }
 
-static bool ends_in(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
-}
-
 /* A p of a norm: a number or "inf"; returns what follows. */
 static const char *after_order(const char *text)
 {
@@ -136,7 +132,7 @@ static bool is_statistic(const char *part)
 /* The dotted name of a parameter rather than a heading. */
 static bool looks_like_parameter(const char *part)
 {
-    return strchr(part, '.') || ends_in(part, "weight") || ends_in(part, "bias") || ends_in(part, "kernel");
+    return strchr(part, '.') || text_ends_in(part, "weight") || text_ends_in(part, "bias") || text_ends_in(part, "kernel");
 }
 
 static bool is_clipped_word(const char *part)
@@ -257,7 +253,7 @@ static Tag by_ending(const Name *name)
     if (last > 0 && ((strcmp(part, "grad") == 0 && !is_heading(name->part[last - 1])) ||
                      (strcmp(part, "grad_norm") == 0 && looks_like_parameter(name->part[last - 1]))))
         return of_layer(name, TAG_LAYER, 0, last);
-    if (!ends_in(part, ".grad") && !ends_in(part, ".grad_norm"))
+    if (!text_ends_in(part, ".grad") && !text_ends_in(part, ".grad_norm"))
         return of_kind(TAG_OTHER);
     const char *end = name->end[last];
     while (end[-1] != '.')
@@ -266,7 +262,7 @@ static Tag by_ending(const Name *name)
     char owner[FOLDED_BYTES];
     fold(owner, name->begin[last], end);
     if (is_heading(owner))
-        return of_kind(ends_in(part, ".grad_norm") ? TAG_TOTAL : TAG_OTHER);
+        return of_kind(text_ends_in(part, ".grad_norm") ? TAG_TOTAL : TAG_OTHER);
     return (Tag){TAG_LAYER, name->whole, (size_t)(end - name->whole), false};
 }
 
@@ -330,8 +326,8 @@ static Tag other_of(const Name *name)
         return of_kind(TAG_RATE);
     if (ANY(last, "loss_scale", "lossscale", "grad_scale", "amp_scale"))
         return of_kind(TAG_SCALE);
-    if (is_alone && ANY(first, "step", "_step", "global_step", "trainer_step", "iteration", "iter", "it",
-                        "num_updates", "num_steps"))
+    if (is_alone &&
+        ANY(first, "step", "_step", "global_step", "trainer_step", "iteration", "iter", "it", "num_updates", "num_steps"))
         return of_kind(TAG_STEP);
     if (is_alone && ANY(first, "epoch", "epochs"))
         return of_kind(TAG_EPOCH);
@@ -346,7 +342,7 @@ bool tag_is_place(TagKind kind)
 Tag tag_of(const char *whole)
 {
     Name name;
-    if (!split(&name, whole) || ends_in(name.part[name.parts - 1], "_vs_samples"))
+    if (!split(&name, whole) || text_ends_in(name.part[name.parts - 1], "_vs_samples"))
         return of_kind(TAG_OTHER);
     Tag tag = gradient_of(&name);
     if (tag.kind == TAG_OTHER)
