@@ -41,8 +41,9 @@ static const Rule root = {.name = "root", .severity = SEVERITY_ERROR, .group = G
 static const Rule middle = {.name = "middle", .severity = SEVERITY_ERROR, .group = GROUP_FLOW, .explains = {"leaf"}};
 static const Rule leaf = {.name = "leaf", .severity = SEVERITY_ERROR, .group = GROUP_LOSS};
 static const Rule alone = {.name = "alone", .severity = SEVERITY_WARNING, .group = GROUP_DATA};
-static const Rule risk = {.name = "risk", .severity = SEVERITY_INFO, .group = GROUP_DATA, .explains = {"leaf"}};
+static const Rule risk = {.name = "risk", .severity = SEVERITY_WARNING, .group = GROUP_DATA, .explains = {"leaf"}};
 static const Rule all = {.name = "all", .severity = SEVERITY_ERROR, .group = GROUP_NUMERICS, .explains = {"*"}};
+static const Rule late = {.name = "late", .severity = SEVERITY_WARNING, .group = GROUP_LOSS, .explains = {"alone"}};
 static const Rule hen = {.name = "hen", .severity = SEVERITY_WARNING, .group = GROUP_LOSS, .explains = {"egg"}};
 static const Rule egg = {.name = "egg", .severity = SEVERITY_WARNING, .group = GROUP_DATA, .explains = {"hen"}};
 
@@ -82,7 +83,7 @@ static void a_cause_weighs_as_much_as_the_gravest_finding_it_explains(void **sta
     Findings findings = {.arena = *state};
     add(&findings, &alone, 0); /* a warning, and of an earlier group than leaf */
     add(&findings, &leaf, 5);
-    add(&findings, &risk, 0); /* a note that explains an error */
+    add(&findings, &risk, 0); /* a warning that explains an error */
     findings_rank(&findings);
     assert_string_equal(order(*state, &findings), "risk! leaf<risk alone");
 }
@@ -97,14 +98,49 @@ static void of_several_explanations_the_gravest_counts(void **state)
     assert_string_equal(order(*state, &findings), "middle! leaf<middle risk");
 }
 
-static void a_rule_that_explains_all_explains_only_what_begins_no_earlier(void **state)
+static void a_rule_that_explains_all_explains_only_what_came_later(void **state)
 {
     Findings findings = {.arena = *state};
     add(&findings, &leaf, 9);
-    add(&findings, &all, 10);
-    add(&findings, &middle, 10);
+    add(&findings, &all, 40);
+    add(&findings, &middle, 40);
     findings_rank(&findings);
-    assert_string_equal(order(*state, &findings), "all! middle<all leaf<middle");
+    assert_string_equal(order(*state, &findings), "all! middle<all leaf");
+}
+
+static void a_cause_of_an_earlier_kind_may_begin_about_the_same_time(void **state)
+{
+    Findings soon = {.arena = *state}, later = {.arena = *state};
+    add(&soon, &leaf, 5);
+    add(&soon, &middle, 25);
+    add(&later, &leaf, 5);
+    add(&later, &middle, 26); /* 20 steps are about the same time */
+    findings_rank(&soon);
+    findings_rank(&later);
+    assert_string_equal(order(*state, &soon), "middle! leaf<middle");
+    assert_string_equal(order(*state, &later), "middle! leaf");
+}
+
+static void a_cause_of_a_later_kind_must_begin_before(void **state)
+{
+    Findings before = {.arena = *state}, together = {.arena = *state};
+    add(&before, &late, 6);
+    add(&before, &alone, 7);
+    add(&together, &late, 7);
+    add(&together, &alone, 7);
+    findings_rank(&before);
+    findings_rank(&together);
+    assert_string_equal(order(*state, &before), "late! alone<late");
+    assert_string_equal(order(*state, &together), "alone! late");
+}
+
+static void a_note_explains_nothing(void **state)
+{
+    Findings findings = {.arena = *state};
+    add(&findings, &risk, 0)->severity = SEVERITY_INFO;
+    add(&findings, &leaf, 5);
+    findings_rank(&findings);
+    assert_string_equal(order(*state, &findings), "leaf! risk");
 }
 
 static void a_circle_is_opened_at_its_best_ranked_finding(void **state)
@@ -538,7 +574,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cause_stands_before_what_follows_from_it, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(a_cause_weighs_as_much_as_the_gravest_finding_it_explains, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(of_several_explanations_the_gravest_counts, make_arena, drop_arena),
-        cmocka_unit_test_setup_teardown(a_rule_that_explains_all_explains_only_what_begins_no_earlier, make_arena, drop_arena),
+        cmocka_unit_test_setup_teardown(a_rule_that_explains_all_explains_only_what_came_later, make_arena, drop_arena),
+        cmocka_unit_test_setup_teardown(a_cause_of_an_earlier_kind_may_begin_about_the_same_time, make_arena, drop_arena),
+        cmocka_unit_test_setup_teardown(a_cause_of_a_later_kind_must_begin_before, make_arena, drop_arena),
+        cmocka_unit_test_setup_teardown(a_note_explains_nothing, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(a_circle_is_opened_at_its_best_ranked_finding, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(equal_findings_keep_the_order_of_steps_and_then_of_the_table, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(known_findings_are_no_root, make_arena, drop_arena),
