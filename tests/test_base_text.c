@@ -171,6 +171,18 @@ static void width_counts_columns_not_bytes(void **state)
     assert_int_equal(text_utf8_length("勾", 3), 3);
 }
 
+static void numbers_in_names_are_ordered_as_numbers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"", "9", "10", "fc2.bias", "fc2.weight", "fc02.x1", "fc10.weight", "fca", "head"};
+    enum { COUNT = sizeof names / sizeof *names };
+    for (int i = 0; i < COUNT; i++)
+        for (int k = 0; k < COUNT; k++) {
+            int order = text_compare_natural(names[i], names[k]);
+            assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +194,7 @@ int main(void)
         cmocka_unit_test(the_nearest_word_is_found_when_it_is_near_enough),
         cmocka_unit_test(a_star_matches_any_characters_dots_too),
         cmocka_unit_test(width_counts_columns_not_bytes),
+        cmocka_unit_test(numbers_in_names_are_ordered_as_numbers),
     };
     return cmocka_run_group_tests(tests, make_arena, drop_arena);
 }

@@ -32,8 +32,8 @@ static void the_config_trains(void **state)
     assert_int_equal(trainer_steps_done(training.trainer), 2);
     assert_true(isfinite(training_last(bench, &training, RUN_EVENT_STEP, "loss")));
     double norm = training_last(bench, &training, RUN_EVENT_STEP, "grad_norm");
-    assert_true(isfinite(norm));
-    assert_true(norm > 0);
+    /* A scaler's first scale may be too large: finding that out is its work. */
+    assert_true((isfinite(norm) && norm > 0) || training_last(bench, &training, RUN_EVENT_SCALER, "skipped") == 1);
 }
 
 /* The RMS of dL/dz in the first step: that of the first hidden layer over that of the last. All have the same width. */

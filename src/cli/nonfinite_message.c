@@ -59,8 +59,8 @@ const char *nonfinite_advice(const NonfiniteReport *r, Arena *arena)
         return "drop or repair that sample";
     if (r->source)
         return "start from weights that are finite";
-    if (r->is_masked)
-        return "give the operation a harmless value where `where` does not take it: log(where(x > 0, x, 1))";
+    if (r->is_masked || (r->phase == NONFINITE_BACKWARD && !strcmp(r->cause, "0 / 0")))
+        return "give the operation a harmless input where its value is not taken: log(where(x > 0, x, 1))";
     if (r->phase == NONFINITE_UPDATE && r->blame && !strcmp(r->blame, "second moment"))
         return "--set optimizer.eps=1e-8";
     if (!strcmp(r->cause, "overflow") || r->phase == NONFINITE_UPDATE)

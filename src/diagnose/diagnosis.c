@@ -26,29 +26,32 @@ static int compare_ranked(const Ranked *a, const Ranked *b)
     return by_finding ? by_finding : (a->order > b->order) - (a->order < b->order);
 }
 
+static bool names(const Rule *cause, const Rule *rule)
+{
+    for (int i = 0; i < RULE_EXPLAINS && cause->explains[i]; i++)
+        if (!strcmp(cause->explains[i], rule->name) || !strcmp(cause->explains[i], "*"))
+            return true;
+    return false;
+}
+
 /* A cause comes first. Where it is of a kind that usually is the cause (its group ranks before), beginning at about the same
- * time will do: windows are as long as that. The other way round it must have been there before. */
+ * time will do: windows are as long as that. Where each may be the other's cause, or the kind is usually the effect, it must
+ * have been there before. */
 static bool comes_first(const Finding *cause, const Finding *finding)
 {
     const RuleGroup before = cause->rule->group, after = finding->rule->group;
     int64_t slack = finding->last_step / 20 > 20 ? finding->last_step / 20 : 20;
-    if (before < after)
+    if (before < after && !names(finding->rule, cause->rule))
         return cause->first_step <= finding->first_step + slack;
     bool is_of_the_start = !cause->first_step && !finding->first_step;
     return cause->first_step < finding->first_step ||
-           (cause->first_step == finding->first_step && (before == after || is_of_the_start));
+           (cause->first_step == finding->first_step && (before <= after || is_of_the_start));
 }
 
 static bool explains(const Finding *cause, const Finding *finding)
 {
-    if (cause->rule == finding->rule || cause->severity == SEVERITY_INFO || !comes_first(cause, finding))
-        return false;
-    for (int i = 0; i < RULE_EXPLAINS && cause->rule->explains[i]; i++) {
-        const char *name = cause->rule->explains[i];
-        if (!strcmp(name, finding->rule->name) || !strcmp(name, "*"))
-            return true;
-    }
-    return false;
+    return cause->rule != finding->rule && cause->severity != SEVERITY_INFO && names(cause->rule, finding->rule) &&
+           comes_first(cause, finding);
 }
 
 /* A few dozen at most: no need of a faster sort. */

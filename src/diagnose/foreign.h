@@ -29,8 +29,21 @@ typedef struct RecordList {
  * an error when there is none, when none of them has a gradient series, and when none can be read: a log without gradients is
  * never healthy. `options` may be NULL. */
 bool foreign_read_all(Arena *arena, const char *path, const ForeignOptions *options, RecordList *list, Error *err);
-/* The only one; NULL with an error when there are several. */
+/* The only one, or of several the one whose folder it is; NULL with an error otherwise. */
 Record *foreign_read(Arena *arena, const char *path, const ForeignOptions *options, Error *err);
+
+typedef struct ForeignList {
+    const char **path; /* of the runs, each to be read by foreign_read or, of our own, by record_read */
+    int count;
+    const char **passed_over;
+    int passed_over_count;
+} ForeignList;
+
+/* The runs that foreign_read_all would read, and why not the others. With several, those of other tools are read once to tell
+ * which have gradients. `count` is 0 where there is none. */
+ForeignList foreign_list(Arena *arena, const char *path, const ForeignOptions *options);
+/* Whether a file is a log of another tool, by its name and first bytes, and not merely text. */
+bool foreign_is_log(const char *path);
 
 /* Readers, for lists and help; false behind the last one. */
 bool foreign_format(int index, const char **name, const char **help);

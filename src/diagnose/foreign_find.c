@@ -80,12 +80,10 @@ static const ForeignReader *reader_named(const char *name)
     return NULL;
 }
 
-static const ForeignReader *reader_of(const Finder *finder, const char *path)
+const ForeignReader *foreign_reader_of(const char *path)
 {
     char head[HEAD_BYTES + 1];
     size_t count = read_head(path, head);
-    if (finder->format)
-        return reader_named(finder->format);
     for (int i = 0; i < foreign_reader_count; i++)
         if (foreign_reader_table[i]->matches(path_name(path), head, count))
             return foreign_reader_table[i];
@@ -292,7 +290,7 @@ bool foreign_find(Arena *arena, const char *path, const char *format, ForeignSou
         add_source(&finder, path_folder(arena, path), NULL);
         return true;
     } else {
-        const ForeignReader *reader = reader_of(&finder, path);
+        const ForeignReader *reader = format ? reader_named(format) : foreign_reader_of(path);
         if (reader) {
             add_file(&finder, add_source(&finder, whole, reader), whole, NULL);
             return true;

@@ -21,6 +21,8 @@ typedef struct ForeignSources {
     int count, capacity;
 } ForeignSources;
 
+/* The reader of a file, by its name and first bytes; NULL when none knows it. */
+const ForeignReader *foreign_reader_of(const char *path);
 /* All runs at `path`, sorted by name. `format`: only those of this reader; NULL: all. False with an error when there is none.
  */
 bool foreign_find(Arena *arena, const char *path, const char *format, ForeignSources *sources, Error *err);

@@ -175,7 +175,7 @@ static bool is_trainer_state(const char *name, const char *head, size_t count)
     return strcmp(name, "trainer_state.json") == 0 || (head[strspn(head, " \t\r\n")] == '{' && strstr(head, "\"log_history\""));
 }
 
-/* By its name, or a first line that begins and ends as an object of JSON. */
+/* By its name, or a first line that begins and ends as an object of JSON with another one behind it. */
 static bool is_json_lines(const char *name, const char *head, size_t count)
 {
     (void)count;
@@ -183,7 +183,7 @@ static bool is_json_lines(const char *name, const char *head, size_t count)
         return true;
     size_t length = strcspn(head, "\n");
     size_t second = 1 + strspn(head[0] ? head + 1 : head, " ");
-    return head[0] == '{' && head[second] == '"' && (head[length] == 0 || strchr("}\r", head[length - 1]));
+    return head[0] == '{' && head[second] == '"' && strchr("}\r", head[length - 1]) && head[length] && head[length + 1] == '{';
 }
 
 extern const ForeignReader foreign_huggingface, foreign_jsonl;

@@ -313,6 +313,8 @@ static bool complain(const Builder *builder, const char *source, Error *err)
     }
     if (count > SHOWN_NAMES)
         text_printf(&names, ", and %d more", count - SHOWN_NAMES);
+    if (count == 0)
+        return error_add(err, "%s is no log of a training: it has no series of numbers", source);
     error_add(err, "%s has %d series but no gradients%s", source, count, names.at);
     error_hint(err, "PyTorch, after backward(): for name, p in model.named_parameters(): "
                     "writer.add_scalar(\"grad_norm/\" + name, p.grad.norm(), step)");

@@ -4,13 +4,38 @@
 #include "diagnose/judge.h"
 #include "diagnose/robust.h"
 
+/* Spikes so many that they hide each other: steps far above the median of all while half of all stay near it. */
+static bool check_mixture(const RuleInput *in, Findings *out, RecordSeries loss)
+{
+    const RecordSeries part = series_between(loss, judge_warm_up(in), INT64_MAX);
+    double median = series_median(part), first = judge_first_loss(in);
+    double limit = in->limit[3] * median > first ? in->limit[3] * median : first, far = series_share_above(part, limit);
+    if (!(median > 0) || part.count < 40 || far * part.count < in->limit[2] || series_share_above(part, 2 * median) > 0.5)
+        return false;
+    bool is_at_the_end = series_median(series_tail(part, 5)) > limit,
+         is_at_the_start = series_median(series_head(part, 5)) > limit;
+    if (is_at_the_end || is_at_the_start)
+        return false; /* a trend */
+    int64_t since = part.step[0];
+    for (int i = part.count - 1; i >= 0; i--)
+        since = part.value[i] > limit ? part.step[i] : since;
+    Finding *finding = finding_add(
+        out, since, part.step[part.count - 1], far, 0,
+        "%.0f %% of the steps have a loss above %g times the median, up to %.3g: single samples dominate their batches",
+        100 * far, in->limit[3], series_maximum(part));
+    finding->blame = "data";
+    return true;
+}
+
 static void check(const RuleInput *in, Findings *out)
 {
     const Record *record = in->evidence->record;
     const Probe *probe = in->evidence->final;
-    if (!record || record->loss_spikes.count < (int64_t)in->limit[2] || record->loss_spikes.largest_ratio < in->limit[0])
+    const RecordSeries loss = record ? record_scalar(record, RECORD_LOSS) : (RecordSeries){0};
+    if (!record || !(series_minimum(loss) >= 0) || check_mixture(in, out, loss))
         return;
-    const RecordSeries loss = record_scalar(record, RECORD_LOSS);
+    if (record->loss_spikes.count < (int64_t)in->limit[2] || record->loss_spikes.largest_ratio < in->limit[0])
+        return;
     double first = judge_first_loss(in), noise = NAN;
     const Config *config = in->evidence->config;
     if (probe && config && isfinite(probe->loss_deviation))
@@ -54,6 +79,9 @@ const Rule rule_loss_spike = {
         "tiny batches: the noise of the batch mean is taken off; converged runs: `share` of the first loss is needed",
     .limit = {{"ratio", 1.5, "loss over its window's median"},
               {"share", 0.05, "of the first loss"},
-              {"count", 2, "such steps"}},
+              {"count", 2, "such steps"},
+              {"mixture", 10, "times the median of the run, for spikes that are frequent"}},
+    .explains = {"gradient-spikes", "update-ratio-high", "plateau", "loss-divergence", "stuck-at-chance",
+                 "gradient-norm-growth", "dead-units", "overfit"},
     .check = check,
 };

@@ -6,9 +6,19 @@
 #include "diagnose/judge.h"
 #include "diagnose/robust.h"
 
+/* A NaN that a mask keeps from the loss, but not from the gradient, is one of the backward pass. */
+static bool is_masked(const Record *record)
+{
+    const RecordSeries loss =
+        series_between(record_scalar(record, RECORD_LOSS), record->nonfinite.step, record->nonfinite.step);
+    return !strcmp(record->nonfinite.phase, "forward") && loss.count && isfinite(loss.value[0]);
+}
+
 bool nonfinite_is_of(const Record *record, const char *phase)
 {
-    return record->nonfinite.step && !strcmp(record->nonfinite.phase, phase);
+    if (!record->nonfinite.step)
+        return false;
+    return !strcmp(is_masked(record) ? "backward" : record->nonfinite.phase, phase);
 }
 
 bool nonfinite_scaled(const Record *record)
@@ -53,7 +63,7 @@ void nonfinite_advise(const RuleInput *in, Findings *out, Finding *finding)
     finding->blame = "optimizer.lr";
 }
 
-void nonfinite_report(const RuleInput *in, Findings *out, const char *phase)
+void nonfinite_report(const RuleInput *in, Findings *out)
 {
     const RecordNonfinite *event = &in->evidence->record->nonfinite;
     const char *op = event->op[0] ? event->op : event->where;
@@ -61,8 +71,12 @@ void nonfinite_report(const RuleInput *in, Findings *out, const char *phase)
     const char *kind = !strcmp(event->kind, "inf") ? "an infinity" : "a NaN";
     Finding *finding =
         finding_add(out, event->step, event->step, 1, 0, "step %lld: %s%s%s%s made %s%s%s%s", (long long)event->step, op,
-                    !strcmp(phase, "backward") ? " backward" : "", at ? " of " : "", at ? at : "", kind,
+                    !strcmp(event->phase, "backward") ? " backward" : "", at ? " of " : "", at ? at : "", kind,
                     event->inputs_finite ? " from finite inputs" : "", event->cause[0] ? ": " : "", event->cause);
+    if (is_masked(in->evidence->record)) {
+        finding->message = arena_printf(in->arena, "%s; the loss does not show it, the gradient does", finding->message);
+        finding->remedy = "mask the argument, not only the result: where(x > 0, sqrt(where(x > 0, x, 1)), 0)";
+    }
     if (event->layer[0])
         finding_add_layer(out, finding, event->layer);
     nonfinite_advise(in, out, finding);

@@ -12,7 +12,7 @@ bool nonfinite_scaled(const Record *record);
  * time, then the first (of gradients the last) in order. NULL: none. */
 const char *nonfinite_first_layer(const Record *record, bool flow, int64_t *step);
 /* The finding of the event, in words. */
-void nonfinite_report(const RuleInput *in, Findings *out, const char *phase);
+void nonfinite_report(const RuleInput *in, Findings *out);
 /* A change of the config that may help. */
 void nonfinite_advise(const RuleInput *in, Findings *out, Finding *finding);
 

@@ -8,7 +8,7 @@ static void check(const RuleInput *in, Findings *out)
     if (!record)
         return;
     if (nonfinite_is_of(record, "backward")) {
-        nonfinite_report(in, out, "backward");
+        nonfinite_report(in, out);
         return;
     }
     int64_t first = record->first_nonfinite_norm, step;

@@ -10,7 +10,7 @@ static void check(const RuleInput *in, Findings *out)
     if (!record)
         return;
     if (nonfinite_is_of(record, "forward")) {
-        nonfinite_report(in, out, "forward");
+        nonfinite_report(in, out);
         return;
     }
     if (record->nonfinite.step || !record->nonfinite_losses || nonfinite_scaled(record))

@@ -20,7 +20,7 @@ static void check(const RuleInput *in, Findings *out)
     if (!record)
         return;
     if (nonfinite_is_of(record, "update") || nonfinite_is_of(record, "parameter")) {
-        nonfinite_report(in, out, "update");
+        nonfinite_report(in, out);
         return;
     }
     Finding *finding = NULL;

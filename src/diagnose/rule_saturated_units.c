@@ -106,7 +106,8 @@ const Rule rule_saturated_units = {
     .limit = {{"share", 0.5, "of activations at a bound"},
               {"progress", 0.5,
                "share of the loss that was removed, from which on saturation that came with training is no finding"}},
-    .explains = {"vanishing-gradient", "stuck-at-chance", "plateau", "cannot-overfit-batch", "update-ratio-low",
-                 "exploding-gradient", "wrong-initial-loss", "activation-scale", "no-gradient-path", "adam-eps-dominates"},
+    .explains = {"update-ratio-high", "vanishing-gradient", "stuck-at-chance", "plateau", "cannot-overfit-batch",
+                 "update-ratio-low", "exploding-gradient", "wrong-initial-loss", "activation-scale", "no-gradient-path",
+                 "adam-eps-dominates"},
     .check = check,
 };

@@ -24,8 +24,10 @@ static void check(const RuleInput *in, Findings *out)
     double most = 0;
     for (int i = 0; probe && config && i < probe->parameters; i++) {
         const ProbeParameter *p = &probe->parameter[i];
-        bool learns_nothing = !(p->gradient_norm > 0);
-        double share = p->twins > in->limit[0] ? p->twins : learns_nothing ? p->equal_rows : 0;
+        /* Units of zeros may have gradients that tell them apart (a zero head); units of one constant have so only by their
+         * biases. */
+        bool stay_equal = !(p->gradient_norm > 0) || p->weight_norm > 0;
+        double share = p->twins > in->limit[0] ? p->twins : stay_equal ? p->equal_rows : 0;
         if (p->is_frozen || !(share > in->limit[0]) || !is_of_units(config, p->layer))
             continue;
         if (!finding)
@@ -52,7 +54,7 @@ const Rule rule_symmetric_units = {
     .stage = STAGE_PREFLIGHT,
     .summary = "units of a layer begin equal and learn the same",
     .definition = "with the first weights, more than `share` of the units of a weight matrix have the weights and the gradient "
-                  "of another unit, bit for bit. Zero heads and "
+                  "of another unit, bit for bit; or the same weights that are not 0. Zero heads and "
                   "zero last layers of residual branches, whose units get different gradients, are no finding",
     .consequence = "a layer of n equal units learns no more than one unit",
     .remedy = "random initial weights (init: default, kaiming_normal, xavier_normal); zeros and constants only for biases",

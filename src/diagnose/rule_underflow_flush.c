@@ -21,6 +21,34 @@ static Lost below(const RecordTensor *p, int exponent)
     return lost;
 }
 
+/* What float16 has flushed altogether leaves no histogram: parameters whose gradient is exactly 0 in most observations, half of
+ * all or more. */
+static bool check_zeros(const RuleInput *in, Findings *out)
+{
+    const Record *record = in->evidence->record;
+    Finding *finding = NULL;
+    int weights = 0, flushed = 0;
+    for (int i = 0; i < record->parameters; i++) {
+        const RecordSeries norm = record_track(record, RECORD_GRADIENT_NORM, i);
+        weights += record->parameter[i].has_gradient;
+        if (record->parameter[i].has_gradient && series_finite(norm) > 2 && series_median(norm) == 0)
+            flushed++;
+    }
+    for (int i = 0; i < record->parameters && 2 * flushed >= weights && flushed; i++) {
+        if (!record->parameter[i].has_gradient || series_median(record_track(record, RECORD_GRADIENT_NORM, i)) != 0)
+            continue;
+        if (!finding)
+            finding = finding_add(out, 0, record->last_step, (double)flushed / weights, 0.5,
+                                  "in float16 the gradients of %d of %d parameters are exactly 0 in most steps: below 2^-24 "
+                                  "after scaling everything is lost",
+                                  flushed, weights);
+        finding_add_layer(out, finding, record->parameter[i].name);
+    }
+    if (finding)
+        finding->blame = "precision";
+    return finding != NULL;
+}
+
 static void check(const RuleInput *in, Findings *out)
 {
     const Record *record = in->evidence->record;
@@ -29,6 +57,8 @@ static void check(const RuleInput *in, Findings *out)
         return;
     const Json *precision = json_member(config->json, "precision"), *type = json_member(precision, "type");
     bool is_half = type && type->type == JSON_STRING && !strcmp(type->string, "float16");
+    if (is_half && check_zeros(in, out))
+        return;
     double scale = series_median(record_scalar(record, RECORD_SCALE));
     /* In float16 what was below 2^-24 after scaling is already 0: what stands just above it, subnormal, tells of it. */
     int exponent = is_half ? -14 - (int)floor(log2(scale >= 1 ? scale : 1)) : -126;

@@ -30,13 +30,15 @@ static Largest largest_median(RecordSeries ratio, RecordSeries norm, double firs
             if (isfinite(ratio.value[i]))
                 window[count++] = ratio_at(ratio, norm, first, i);
         double median = count ? median_of(window, count) : 0;
-        if (median > limit && !largest.since)
+        if (series_median((RecordSeries){ratio.step + at, ratio.value + at, size}) > limit && !largest.since)
             largest.since = ratio.step[at];
         if (median > largest.ratio) {
             largest.ratio = median;
             largest.step = ratio.step[at];
         }
     }
+    if (!largest.since) /* only by the weights' growth, which came first */
+        largest.since = largest.step;
     return largest;
 }
 

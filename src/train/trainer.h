@@ -18,12 +18,13 @@ Trainer *trainer_new(Arena *arena, Config *config, Threads *threads, const Obser
 
 /* Where a training stands between two steps: with the model's state and the optimizer's, all that going on exactly needs. */
 typedef struct TrainPoint {
-    int64_t step, epoch;    /* done; running, from 1 */
-    int64_t micro;          /* next micro-batch of the epoch */
-    int64_t runs;           /* of graphs so far: what random operators draw by */
-    int64_t nonfinite;      /* steps so far that were not finite */
-    int64_t growth_tracker; /* of the gradient scaler, and the scale of the next step's loss; 0 without one */
-    double scale, seconds;
+    int64_t step, epoch; /* done; running, from 1 */
+    int64_t micro;       /* next micro-batch of the epoch */
+    int64_t runs;        /* of graphs so far: what random operators draw by */
+    int64_t nonfinite;   /* steps so far that were not finite */
+    double scale;        /* of the gradient scaler; 0: none ran */
+    int64_t growth_tracker;
+    double seconds;
 } TrainPoint;
 
 /* After the last step that was made: where training stopped in a step that was not made, before it. Of a GAN that stopped after
