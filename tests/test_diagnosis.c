@@ -47,6 +47,10 @@ static const Rule late = {.name = "late", .severity = SEVERITY_WARNING, .group =
 static const Rule hen = {.name = "hen", .severity = SEVERITY_WARNING, .group = GROUP_LOSS, .explains = {"egg"}};
 static const Rule egg = {.name = "egg", .severity = SEVERITY_WARNING, .group = GROUP_DATA, .explains = {"hen"}};
 
+static const Rule rock = {.name = "rock", .severity = SEVERITY_WARNING, .group = GROUP_LOSS, .explains = {"scissors"}};
+static const Rule scissors = {.name = "scissors", .severity = SEVERITY_WARNING, .group = GROUP_LOSS, .explains = {"paper"}};
+static const Rule paper = {.name = "paper", .severity = SEVERITY_WARNING, .group = GROUP_LOSS, .explains = {"rock"}};
+
 static Finding *add(Findings *findings, const Rule *rule, int64_t step)
 {
     findings->rule = rule;
@@ -143,13 +147,27 @@ static void a_note_explains_nothing(void **state)
     assert_string_equal(order(*state, &findings), "leaf! risk");
 }
 
+static void of_two_that_explain_each_other_the_earlier_is_the_cause(void **state)
+{
+    Findings findings = {.arena = *state}, together = {.arena = *state};
+    add(&findings, &hen, 1);
+    add(&findings, &egg, 7);
+    add(&together, &hen, 7);
+    add(&together, &egg, 7); /* of the earlier kind */
+    findings_rank(&findings);
+    findings_rank(&together);
+    assert_string_equal(order(*state, &findings), "hen! egg<hen");
+    assert_string_equal(order(*state, &together), "egg! hen<egg");
+}
+
 static void a_circle_is_opened_at_its_best_ranked_finding(void **state)
 {
     Findings findings = {.arena = *state};
-    add(&findings, &hen, 1);
-    add(&findings, &egg, 7);
+    add(&findings, &rock, 3);
+    add(&findings, &scissors, 3)->severity = SEVERITY_ERROR;
+    add(&findings, &paper, 3);
     findings_rank(&findings);
-    assert_string_equal(order(*state, &findings), "egg! hen<egg");
+    assert_string_equal(order(*state, &findings), "scissors! paper<scissors rock<paper");
 }
 
 static void equal_findings_keep_the_order_of_steps_and_then_of_the_table(void **state)
@@ -578,6 +596,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cause_of_an_earlier_kind_may_begin_about_the_same_time, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(a_cause_of_a_later_kind_must_begin_before, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(a_note_explains_nothing, make_arena, drop_arena),
+        cmocka_unit_test_setup_teardown(of_two_that_explain_each_other_the_earlier_is_the_cause, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(a_circle_is_opened_at_its_best_ranked_finding, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(equal_findings_keep_the_order_of_steps_and_then_of_the_table, make_arena, drop_arena),
         cmocka_unit_test_setup_teardown(known_findings_are_no_root, make_arena, drop_arena),
