@@ -29,10 +29,10 @@ Diagnosis *diagnose(Arena *arena, const Evidence *evidence, const RuleSettings *
 /* Sorts findings and fills in `cause`, `is_root` and `fingerprint`.
  *
  * A finding follows from another whose rule names its rule in `explains` ("*": any), and which came first: at about the same
- * time where its group ranks before the other's, else earlier. A remark (info) explains nothing. What nothing explains is a
- * cause. Of several explanations the best ranked one counts: by severity, then group, then first step, then the order of the
- * table; the same order breaks circles. Causes are ordered by the gravest finding that they account for, then in the same way;
- * known findings (is_known) weigh nothing. The first cause is the root, unless all is known. */
+ * time where its group ranks before the other's and only it explains the other, else earlier. A remark (info) explains nothing.
+ * What nothing explains is a cause. Of several explanations the best ranked one counts: by severity, then group, then first
+ * step, then the order of the table; the same order breaks circles. Causes are ordered by the gravest finding that they account
+ * for, then in the same way; known findings (is_known) weigh nothing. The first cause is the root, unless all is known. */
 void findings_rank(Findings *findings);
 
 /* The gravest finding that is not known; false when there is none. */
