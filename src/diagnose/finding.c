@@ -96,6 +96,18 @@ static void patch_set(Arena *arena, Json *patch, const char *path, const char *v
     arena_free(scratch);
 }
 
+/* An object in a merge-patch is merged into the old one: what it has no more is to be null. */
+static void drop_old_keys(Arena *arena, Json *patch, const Json *config, const char *path)
+{
+    bool had, has;
+    const Json *old = json_find(config, path, &had), *new = json_find(patch, path, &has);
+    if (!had || !has || old->type != JSON_OBJECT || new->type != JSON_OBJECT)
+        return;
+    for (const Json *member = old->first; member; member = member->next)
+        if (!json_member(new, member->key))
+            patch_set(arena, patch, arena_printf(arena, "%s.%s", path, member->key), "null");
+}
+
 void finding_add_change(Findings *findings, Finding *finding, const Json *config, const char *path, const char *value)
 {
     Arena *arena = findings->arena;
@@ -115,6 +127,8 @@ void finding_add_change(Findings *findings, Finding *finding, const Json *config
         return;
     }
     patch_set(arena, finding->patch, path, value);
+    if (!length && config)
+        drop_old_keys(arena, finding->patch, config, path);
     const char **larger = with_room(arena, finding->change, finding->changes);
     finding->change = larger ? larger : finding->change;
     finding->change[finding->changes++] = arena_printf(arena, "%s=%s", path, value);

@@ -7,6 +7,7 @@
 #include "diagnose/judge.h"
 #include "diagnose/robust.h"
 #include "monitor/run_line.h"
+#include "nn/layer.h"
 
 /* The weights of the layers, where there is nothing better. The last one is the output layer's. */
 static LayerChoice weights_of(const RuleInput *in)
@@ -153,9 +154,20 @@ static const char *explain_chi(const RuleInput *in)
                         prediction->chi_mean);
 }
 
+static void change_sigmoids(const RuleInput *in, Findings *out, Finding *finding)
+{
+    const Config *config = in->evidence->config;
+    for (int i = 0; config && i < config->model->leaves; i++) {
+        const char *path = judge_layer_path(in, layer_path(config->model->leaf[i]));
+        if (path && !strcmp(layer_type_name(config->model->leaf[i]), "sigmoid") && !judge_is_output_layer(config, i))
+            judge_change(in, out, finding, arena_printf(in->arena, "%s.type", path), "\"relu\"");
+    }
+}
+
 /* The initialisation that keeps the flow, where one activation rules. */
 static void advise_init(const RuleInput *in, Findings *out, Finding *finding)
 {
+    static const char he[] = "{\"type\": \"kaiming_normal\", \"nonlinearity\": \"relu\"}";
     const Prediction *prediction = in->evidence->prediction;
     int relu = 0, tanh_like = 0, sigmoid = 0;
     for (int i = 0; prediction && i < prediction->layers; i++) {
@@ -167,14 +179,16 @@ static void advise_init(const RuleInput *in, Findings *out, Finding *finding)
     finding->blame = "model";
     if (sigmoid > relu && sigmoid > tanh_like) {
         finding->remedy =
-            "the slope of a sigmoid is at most 1/4: tanh or relu instead, or residual connections and norm layers";
+            "the slope of a sigmoid is at most 1/4: relu or tanh instead, or residual connections and norm layers";
+        change_sigmoids(in, out, finding);
+        judge_change_init(in, out, finding, he);
     } else if (relu >= tanh_like && relu) {
         finding->remedy =
             "He initialisation, which relu needs (gain sqrt(2), variance 2 / fan_in), or norm layers or residual connections";
-        judge_change(in, out, finding, "model.init", "{\"type\": \"kaiming_normal\", \"nonlinearity\": \"relu\"}");
-    } else if (tanh_like) {
+        judge_change_init(in, out, finding, he);
+    } else if (tanh_like || (prediction && prediction->layers > 1)) {
         finding->remedy = "Glorot initialisation (variance 2 / (fan_in + fan_out)), or norm layers or residual connections";
-        judge_change(in, out, finding, "model.init", "\"xavier_normal\"");
+        judge_change_init(in, out, finding, "\"xavier_normal\"");
     }
 }
 
@@ -201,6 +215,24 @@ void flow_report(const RuleInput *in, Findings *out, const Flow *flow, double wa
     advise_init(in, out, finding);
 }
 
+/* Gates where the gradient vanishes; where it explodes, a recurrent weight that keeps lengths, and clipping. */
+static void change_recurrent(const RuleInput *in, Findings *out, Finding *finding, bool vanishes)
+{
+    if (!finding->blame)
+        return;
+    if (!vanishes) {
+        judge_change(in, out, finding, "clip", "{\"type\": \"norm\", \"max_norm\": 1}");
+        judge_change(in, out, finding, arena_printf(in->arena, "%s.init", finding->blame), "\"default\"");
+        return;
+    }
+    bool found;
+    const char *nonlinearity = arena_printf(in->arena, "%s.nonlinearity", finding->blame);
+    judge_change(in, out, finding, arena_printf(in->arena, "%s.type", finding->blame), "\"lstm\"");
+    json_find(in->evidence->config->json, nonlinearity, &found);
+    if (found)
+        judge_change(in, out, finding, nonlinearity, "null");
+}
+
 void flow_report_time(const RuleInput *in, Findings *out, double warn, double error, bool vanishes)
 {
     static const char *const recurrent[] = {"rnn", "lstm", "gru", NULL};
@@ -224,6 +256,6 @@ void flow_report_time(const RuleInput *in, Findings *out, double warn, double er
         finding->blame = judge_layer_path(in, record->layer[choice.index[k]].name);
         finding->remedy = vanishes ? "lstm or gru instead of rnn, an orthogonal recurrent weight, shorter sequences"
                                    : "an orthogonal recurrent weight, clipping by norm, lstm or gru instead of rnn";
-        judge_change(in, out, finding, "model.init", "\"orthogonal\"");
+        change_recurrent(in, out, finding, vanishes);
     }
 }

@@ -109,6 +109,9 @@ double judge_chance_loss(const RuleInput *in, double *high)
     const Config *config = in->evidence->config;
     const char *type = loss_type(in);
     *high = NAN;
+    const Record *record = in->evidence->record;
+    if (!config && record && !strcmp(type, "cross_entropy") && record->outputs > 1)
+        return *high = log((double)record->outputs); /* of equal classes: the log does not say more */
     if (!data || !config || loss_is_sum(config->loss) || config->penalty || config->gan)
         return NAN;
     if (!strcmp(type, "cross_entropy") && data->classes > 1) {
@@ -249,4 +252,26 @@ void judge_change_rate(const RuleInput *in, Findings *out, Finding *finding, dou
     double lr = judge_number(in, "optimizer.lr");
     if (lr > 0 && isfinite(factor))
         judge_change(in, out, finding, "optimizer.lr", judge_short(in, lr * factor));
+}
+
+void judge_change_init(const RuleInput *in, Findings *out, Finding *finding, const char *init)
+{
+    const Config *config = in->evidence->config;
+    judge_change(in, out, finding, "model.init", init);
+    for (int i = 0; config && i < config->model->leaves; i++) {
+        const Layer *layer = config->model->leaf[i];
+        const char *path = judge_layer_path(in, layer->path);
+        bool has_matrix = !strcmp(layer->type->name, "linear") || !strcmp(layer->type->name, "conv2d");
+        if (path && has_matrix && json_member(layer->json, "init"))
+            judge_change(in, out, finding, arena_printf(in->arena, "%s.init", path), init);
+    }
+}
+
+const char *judge_output_path(const RuleInput *in)
+{
+    const Config *config = in->evidence->config;
+    for (int i = config ? config->model->leaves - 1 : -1; i >= 0; i--)
+        if (has_weights(config->model->leaf[i]->type->name))
+            return judge_layer_path(in, config->model->leaf[i]->path);
+    return NULL;
 }

@@ -50,6 +50,10 @@ double judge_number(const RuleInput *in, const char *path);
 const char *judge_short(const RuleInput *in, double value);
 /* Adds the change "optimizer.lr" times `factor`, rounded to two digits. */
 void judge_change_rate(const RuleInput *in, Findings *out, Finding *finding, double factor);
+/* Initial weights of the whole model, and of the linear and conv2d layers that have their own. */
+void judge_change_init(const RuleInput *in, Findings *out, Finding *finding, const char *init);
+/* The last layer with weights: its key path, NULL where the config does not say. */
+const char *judge_output_path(const RuleInput *in);
 /* Adds a change of the config where there is one. */
 void judge_change(const RuleInput *in, Findings *out, Finding *finding, const char *path, const char *value);
 

@@ -37,6 +37,7 @@ static void make_tensors(RecordFollower *follower)
     record->name = run->name;
     record->loss = run->loss;
     record->planned = run->steps;
+    record->outputs = run->layer_count ? run->layers[run->layer_count - 1].channels : 0;
     for (int i = 0; i < run->parameter_count; i++) {
         RecordTensor *parameter = record_add_parameter(record, run->parameters[i].name);
         parameter->layer = run->parameters[i].layer;

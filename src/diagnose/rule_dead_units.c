@@ -65,6 +65,25 @@ static int from_log(const RuleInput *in, const Record *record, DeadLayer layer[]
     return count;
 }
 
+/* Units that are dead from the start: leaky ones, and biases of the layer before them as they are by default. */
+static void revive(const RuleInput *in, Findings *out, Finding *finding, const char *name)
+{
+    const Config *config = in->evidence->config;
+    const char *path = judge_layer_path(in, name);
+    if (!path)
+        return;
+    judge_change(in, out, finding, arena_printf(in->arena, "%s.type", path), "\"leaky_relu\"");
+    for (int i = 1; i < config->model->leaves; i++) {
+        const char *before = judge_layer_path(in, layer_path(config->model->leaf[i - 1]));
+        bool found;
+        if (strcmp(layer_path(config->model->leaf[i]), name) != 0 || !before)
+            continue;
+        json_find(config->json, arena_printf(in->arena, "%s.bias_init", before), &found);
+        if (found)
+            judge_change(in, out, finding, arena_printf(in->arena, "%s.bias_init", before), "\"default\"");
+    }
+}
+
 static void check(const RuleInput *in, Findings *out)
 {
     const Evidence *evidence = in->evidence;
@@ -89,6 +108,11 @@ static void check(const RuleInput *in, Findings *out)
         finding_add_layer(out, finding, layer[i].name);
     finding->severity = judge_severity(in, worst->share >= in->limit[1] ? SEVERITY_ERROR : SEVERITY_WARNING);
     finding->blame = judge_layer_path(in, worst->name);
+    if (worst->since > 20 || !finding->blame)
+        judge_change_rate(in, out, finding, 0.1);
+    else
+        for (int i = 0; i < count; i++)
+            revive(in, out, finding, layer[i].name);
 }
 
 const Rule rule_dead_units = {

@@ -84,8 +84,8 @@ const Rule rule_gradient_drift = {
     .remedy = "compare the two configs and logs; if the change is wanted, write a new baseline with --write-baseline",
     .source = "Smyth 2004, \"Linear models and empirical Bayes methods\", section 3, for the spread of a few runs",
     .false_alarms =
-        "runs of another length or batch size differ by right. Seeds of six of the configs: of 36 runs each against a "
-        "baseline of three others one was flagged, of 180 against a baseline of one run four",
+        "runs of another length or batch size differ by right. Over six seeds: of 36 runs of six "
+        "configs, each against a baseline of three others, one was flagged; of 210 of seven configs against one run, four",
     .limit = {{"deviations", 6, "between the runs of the baseline, beyond which a median has drifted"},
               {"decades", 0.15, "that a median has to drift at least"},
               {"steps", 2, "deviations over the steps of a baseline of one run"}},

@@ -65,14 +65,28 @@ static void check_zeros(const RuleInput *in, Findings *out, const Record *record
     say(in, finding, "have a path to the loss, but their gradient is exactly zero in every step");
 }
 
+/* What stops the gradient, where it is a layer for that. */
+static void remove_detach(const RuleInput *in, Findings *out)
+{
+    const Config *config = in->evidence->config;
+    for (int i = 0; config && out->count && i < config->model->leaves; i++) {
+        const char *path = judge_layer_path(in, layer_path(config->model->leaf[i]));
+        if (path && !strcmp(layer_type_name(config->model->leaf[i]), "detach"))
+            judge_change(in, out, out->at[out->count - 1], path, "null");
+    }
+}
+
 static void check(const RuleInput *in, Findings *out)
 {
     const Probe *probe = in->evidence->initial ? in->evidence->initial : in->evidence->final;
     const Record *record = in->evidence->record;
+    int before = out->count;
     if (probe)
         check_graph(in, out, probe);
     else if (record)
         check_log(in, out, record);
+    if (out->count > before)
+        remove_detach(in, out);
     if (record)
         check_zeros(in, out, record);
 }

@@ -20,6 +20,12 @@ static void check(const RuleInput *in, Findings *out)
         finding->layer_count > 1 ? arena_printf(in->arena, " and %d more parameters", finding->layer_count - 1) : "",
         finding->value);
     finding->blame = "optimizer";
+    const Json *groups =
+        in->evidence->config ? json_member(json_member(in->evidence->config->json, "optimizer"), "groups") : NULL;
+    if (groups && groups->count)
+        judge_change(in, out, finding, "optimizer.groups", "[]");
+    else
+        judge_change_rate(in, out, finding, 1e4);
 }
 
 const Rule rule_params_unchanged = {

@@ -44,6 +44,8 @@ static void check(const RuleInput *in, Findings *out)
                               100 * in->limit[0], series_median(loss), left);
     }
     finding->blame = has_decayed ? "schedule" : "optimizer";
+    if (has_decayed)
+        judge_change(in, out, finding, "schedule", "{\"type\": \"cosine\"}");
 }
 
 const Rule rule_plateau = {

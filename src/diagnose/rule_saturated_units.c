@@ -87,6 +87,10 @@ static void check(const RuleInput *in, Findings *out)
     for (int i = 0; i < count; i++)
         finding_add_layer(out, finding, layer[i].name);
     finding->blame = judge_layer_path(in, layer[worst].name);
+    if (layer[worst].since == 0)
+        judge_change_init(in, out, finding, "\"xavier_normal\"");
+    else
+        judge_change_rate(in, out, finding, 0.1);
 }
 
 const Rule rule_saturated_units = {

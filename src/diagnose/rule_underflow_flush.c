@@ -44,8 +44,11 @@ static bool check_zeros(const RuleInput *in, Findings *out)
                                   flushed, weights);
         finding_add_layer(out, finding, record->parameter[i].name);
     }
-    if (finding)
+    if (finding) {
         finding->blame = "precision";
+        finding->remedy = "bfloat16, whose range is float32's, or a loss of larger scale";
+        judge_change(in, out, finding, "precision.type", "\"bfloat16\"");
+    }
     return finding != NULL;
 }
 

@@ -72,6 +72,21 @@ static Largest judge_parameter(const RuleInput *in, int index, bool has_learned)
     return !has_learned && jump.ratio > in->limit[2] && median.ratio < in->limit[1] ? jump : median;
 }
 
+/* What to multiply the rate by: for a median ratio of 0.02 in the first updates, before anything has been thrown off. */
+static double gentler(const RuleInput *in, double ratio)
+{
+    const Record *record = in->evidence->record;
+    double *first = ARENA_ARRAY(in->arena, double, record->parameters + 1);
+    int count = 0;
+    for (int i = 0; i < record->parameters; i++) {
+        double start = series_median(series_head(record_track(record, RECORD_UPDATE_RATIO, i), 3));
+        if (record->parameter[i].rank >= 2 && start > 0 && isfinite(start))
+            first[count++] = start;
+    }
+    double start = count ? median_of(first, count) : ratio, factor = 0.02 / start;
+    return factor > 0.1 ? 0.1 : factor;
+}
+
 static void check(const RuleInput *in, Findings *out)
 {
     const Record *record = in->evidence->record;
@@ -100,9 +115,9 @@ static void check(const RuleInput *in, Findings *out)
     finding->threshold = is_grave ? in->limit[1] : in->limit[0];
     finding->severity = judge_severity(in, is_grave ? SEVERITY_ERROR : SEVERITY_WARNING);
     finding->blame = "optimizer.lr";
-    finding->remedy =
-        arena_printf(in->arena, "a learning rate smaller by %.2g, which brings the ratio to 0.01", most.ratio / 0.01);
-    judge_change_rate(in, out, finding, 0.01 / most.ratio);
+    double factor = gentler(in, most.ratio);
+    finding->remedy = arena_printf(in->arena, "a learning rate smaller by %.2g, for updates of about 0.01", 1 / factor);
+    judge_change_rate(in, out, finding, factor);
 }
 
 const Rule rule_update_ratio_high = {

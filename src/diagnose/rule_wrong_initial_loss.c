@@ -22,6 +22,9 @@ static void check(const RuleInput *in, Findings *out)
         finding_add(out, 0, 0, loss, loss > upper ? upper : lower, "the loss with fresh weights is %.3g; %s is %.3g", loss,
                     is_numbers ? "the variance of the targets" : "chance level", is_numbers ? chance : high);
     finding->blame = loss > upper ? "model" : "data";
+    const char *output = judge_output_path(in);
+    if (loss > upper && output)
+        judge_change(in, out, finding, arena_printf(in->arena, "%s.init", output), "\"default\"");
     if (loss < lower)
         finding->remedy = "look for the target among the inputs";
 }

@@ -333,6 +333,15 @@ static RunParameter read_parameter(Arena *arena, const Json *object)
     return parameter;
 }
 
+/* Of the shape of one sample's output: the first of an image's three axes, else the last. */
+static int64_t channels_of(const Json *shape)
+{
+    const Json *axis =
+        shape && shape->type == JSON_ARRAY && shape->count ? json_item(shape, shape->count == 3 ? 0 : shape->count - 1) : NULL;
+    bool is_count = axis && axis->type == JSON_NUMBER && axis->number >= 1 && axis->number < 1e9;
+    return is_count ? (int64_t)axis->number : 0;
+}
+
 static bool read_header(RunReader *reader, const RunEvent *event, Error *err)
 {
     RunHeader *header = &reader->header;
@@ -353,7 +362,8 @@ static bool read_header(RunReader *reader, const RunEvent *event, Error *err)
     for (const Json *item = parameters ? parameters->first : NULL; item; item = item->next)
         *parameter++ = read_parameter(reader->arena, item);
     for (const Json *item = layers ? layers->first : NULL; item; item = item->next)
-        *layer++ = (RunLayer){member_string(item, "name"), member_string(item, "type")};
+        *layer++ =
+            (RunLayer){member_string(item, "name"), member_string(item, "type"), channels_of(json_member(item, "output"))};
     return true;
 }
 

@@ -27,6 +27,7 @@ typedef struct RunParameter {
 
 typedef struct RunLayer {
     const char *name, *type;
+    int64_t channels; /* of its output: features of the last axis, channels of images; 0 when the log does not say */
 } RunLayer;
 
 /* What the `run` event says. Texts that it leaves out are "", numbers 0. */
