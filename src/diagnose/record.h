@@ -115,15 +115,15 @@ typedef struct RecordEvaluations {
 typedef struct RecordStore RecordStore;
 
 typedef struct Record {
-    const char *source; /* path, as the user gave it */
-    const char *kind;   /* "gradtool run", "TensorBoard events", "Lightning CSV", ... */
-    bool is_foreign;    /* names and meanings come from a tag grammar */
+    const char *source;  /* path, as the user gave it */
+    const char *kind;    /* "gradtool run", "TensorBoard events", "Lightning CSV", ... */
+    bool is_foreign;     /* names and meanings come from a tag grammar */
     const char *summary; /* of a foreign log, one line: "read 300 steps, 11 layers from PyTorch events (...)"; else "" */
     const char *warning; /* what of it could not be read: "2 of 4145 records ..."; "" where all could */
-    const char *name;   /* of the run */
-    const char *loss;   /* type; "" */
-    int64_t planned;    /* steps that were to be made; 0: unknown */
-    int64_t steps;      /* that are logged */
+    const char *name;    /* of the run */
+    const char *loss;    /* type; "" */
+    int64_t planned;     /* steps that were to be made; 0: unknown */
+    int64_t steps;       /* that are logged */
     int64_t first_step, last_step;
     const char *status; /* of the end event; "" where the log has none: killed, or still running */
     RecordTensor *parameter, *layer;
