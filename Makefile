@@ -47,9 +47,10 @@ OBJECTS  := $(SOURCES:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(KERNELS:%.c=$(OU
 TESTS    := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/test_*.c))
 SUPPORT  := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/support_*.c))
 HEADERS  := $(wildcard src/*/*.h)
+FORMATTED := $(wildcard src/*/*.c src/*/*.h tests/*.c tests/*.h tools/*.c)
 say      := $(if $(V),,@)
 
-.PHONY: all check unit cli lint floors headers tidy cppcheck format bench zoo install clean help
+.PHONY: all check unit cli lint floors headers layout tidy cppcheck format bench zoo install clean help
 all: $(OUT)/gradtool ## build build/<variant>/gradtool
 
 $(OUT)/gradtool: $(OUT)/src/cli/main.o $(OUT)/libgradtool.a
@@ -97,14 +98,20 @@ $(OUT)/%.header: %.h $(OUT)/flags
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CPPFLAGS) $(CFLAGS) -x c -fsyntax-only $< && touch $@
 
-tidy:
-	$(say)clang-tidy --quiet $(SOURCES) src/cli/main.c -- -std=c11 $(CPPFLAGS)
+layout:
+	$(say)clang-format --dry-run -Werror $(FORMATTED)
+
+tidy: $(patsubst %.c,$(OUT)/%.tidy,$(SOURCES) src/cli/main.c)
+$(OUT)/%.tidy: %.c $(HEADERS) $(wildcard src/*/*.def) .clang-tidy $(OUT)/flags
+	@mkdir -p $(@D)
+	$(say)clang-tidy --quiet $< -- -std=c11 $(CPPFLAGS) && touch $@
+
 cppcheck:
 	$(say)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 -Isrc -DGRADTOOL_VERSION='""' src
-lint: floors headers cppcheck tidy ## clang-tidy, cppcheck, floors, headers
+lint: floors headers layout cppcheck tidy ## clang-tidy, cppcheck, clang-format, floors, headers
 
 format: ## clang-format over all C files
-	$(say)clang-format -i $(wildcard src/*/*.c src/*/*.h tests/*.c tests/*.h)
+	$(say)clang-format -i $(FORMATTED)
 
 bench: $(OUT)/gradtool ## time the workloads of configs/bench; beside PyTorch where it is installed
 	$(say)GRADTOOL=$(OUT)/gradtool sh tools/bench.sh

@@ -215,8 +215,7 @@ static bool check_element(Problem *p, Node *below, int variable, const double *a
     result->numeric = array_new(p->arena, p->x[variable]->shape);
     result->slope = ARENA_ARRAY(p->arena, Slope, count);
     for (size_t e = 0; fine && e < count; e++) {
-        result->slope[e] =
-            numeric_compare(&f, at ? at + e : NULL, &one, 1, analytic[e], e, &result->comparison, scratch);
+        result->slope[e] = numeric_compare(&f, at ? at + e : NULL, &one, 1, analytic[e], e, &result->comparison, scratch);
         result->numeric.values[e] = result->slope[e].central;
     }
     arena_free(scratch);

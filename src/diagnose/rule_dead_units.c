@@ -99,11 +99,12 @@ static void check(const RuleInput *in, Findings *out)
         if (layer[i].share > worst->share)
             worst = &layer[i];
     int64_t last = evidence->record ? evidence->record->last_step : 0;
-    Finding *finding = worst->share >= 1 ? finding_add(out, worst->since, last, 1, in->limit[0],
-                                                       "layer %s is dead: every unit gives 0 for every sample", worst->name)
-                                         : finding_add(out, worst->since, last, worst->share, in->limit[0],
-                                                       "%.0f %% of the units of %s give 0 for every one of %lld samples",
-                                                       100 * worst->share, worst->name, (long long)probe->samples);
+    bool is_whole = !is_known || worst->share >= 1; /* a log shows no single units */
+    Finding *finding = is_whole ? finding_add(out, worst->since, last, 1, in->limit[0],
+                                              "layer %s is dead: every unit gives 0 for every sample", worst->name)
+                                : finding_add(out, worst->since, last, worst->share, in->limit[0],
+                                              "%.0f %% of the units of %s give 0 for every one of %lld samples",
+                                              100 * worst->share, worst->name, (long long)probe->samples);
     for (int i = 0; i < count; i++)
         finding_add_layer(out, finding, layer[i].name);
     finding->severity = judge_severity(in, worst->share >= in->limit[1] ? SEVERITY_ERROR : SEVERITY_WARNING);

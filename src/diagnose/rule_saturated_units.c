@@ -24,11 +24,12 @@ static double share_in_log(const Record *record, int layer, int64_t *since, doub
                        std = record_track(record, RECORD_ACTIVATION_STD, layer);
     double share = 0;
     *since = 0;
-    for (int i = mean.count / 2; i < mean.count && i < std.count; i++) {
+    const int first = mean.count / 2;
+    for (int i = first; i < mean.count && i < std.count; i++) {
         double now = least_share(record->layer[layer].type, mean.value[i], std.value[i]);
         if (now > limit && !*since)
             *since = mean.step[i];
-        share += now / (mean.count - mean.count / 2);
+        share += now / (mean.count - first);
     }
     return share;
 }

@@ -350,7 +350,7 @@ Node *layer_list_build(const LayerList *list, ModelBuild *build, Node *input)
     for (int i = 0; i < list->count; i++) {
         const Layer *layer = list->layer[i];
         const char *scope = graph->scope;
-        Node *x[LAYER_MAX_INPUTS];
+        Node *x[LAYER_MAX_INPUTS] = {input};
         for (int k = 0; k < layer->inputs; k++) {
             x[k] = input;
             for (int j = i - 1; j >= 0 && layer->source[k]; j--)

@@ -224,8 +224,9 @@ Parameter **config_optimizer_state(const Config *config, int *count, Arena *aren
         states[i] = optimizer_state(both[i], &counts[i]);
     *count = counts[0] + counts[1];
     Parameter **all = ARENA_ARRAY(arena, Parameter *, *count + 1);
-    for (int i = 0; i < *count; i++)
-        all[i] = i < counts[0] ? states[0][i] : states[1][i - counts[0]];
+    for (int i = 0, at = 0; i < 2; i++)
+        for (int k = 0; k < counts[i]; k++)
+            all[at++] = states[i][k];
     return all;
 }
 

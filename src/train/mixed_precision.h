@@ -8,7 +8,7 @@
 #include "train/scaler.h"
 
 typedef struct MixedPrecision {
-    Precision type; /* float32, or what autocast casts to */
+    Precision type;    /* float32, or what autocast casts to */
     bool has_bfloat16; /* products of bfloat16 are made by this processor's instruction for them, else emulated in float32 */
     bool has_scaler;
     ScalerOptions scaler;
