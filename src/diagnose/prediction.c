@@ -195,8 +195,8 @@ static void sum_up(Prediction *p, const double excess[])
         p->log_variance += excess[i] / layer->width;
         log_alive += log1p(-layer->born_dead);
     }
-    p->log_mean = -p->log_variance / 2;
-    p->born_dead = 0 - expm1(log_alive); /* not -0 */
+    p->log_mean = 0 - p->log_variance / 2; /* not -0 */
+    p->born_dead = 0 - expm1(log_alive);   /* not -0 */
     p->chi_mean = hidden && p->is_supported ? exp(log_chi / hidden) : NAN;
     p->depth_scale = 1 / fabs(log(p->chi_mean));
 }
