@@ -19,11 +19,15 @@ typedef struct Forecast {
     MeasuredFlow measured; /* layers 0: nothing was */
 } Forecast;
 
+/* A gradient scaler that begins too high skips steps, each at half the scale of the one before. */
+enum { SKIPS_MOST = 40 };
+
 /* The gradient of each layer's output in one step. */
 typedef struct StepFlow {
     Arena *arena;
     Watch *watch;
     int layers;
+    StepReport report;
 } StepFlow;
 
 static bool measures(void *context, int64_t step)
@@ -55,6 +59,15 @@ static void ran(void *context, const TrainGraph *graph)
         watch_collect(&flow->watch[i], graph->leaf_grad[i]);
 }
 
+static bool keep_report(void *context, const StepReport *report, bool measured, const ClipResult *clip, Error *err)
+{
+    (void)measured;
+    (void)clip;
+    (void)err;
+    ((StepFlow *)context)->report = *report;
+    return true;
+}
+
 static MeasuredFlow measured_flow(Arena *arena, const Model *model, const StepFlow *flow)
 {
     const char **names = ARENA_ARRAY(arena, const char *, flow->layers);
@@ -66,22 +79,42 @@ static MeasuredFlow measured_flow(Arena *arena, const Model *model, const StepFl
                  : total->nonfinite         ? (double)NAN
                                             : sqrt(total->square / (double)total->count);
     }
-    return (MeasuredFlow){.step = 1, .layers = flow->layers, .name = names, .rms = rms};
+    return (MeasuredFlow){
+        .step = flow->report.step > 0 ? flow->report.step : 1, .layers = flow->layers, .name = names, .rms = rms};
 }
 
+static bool is_finite(const StepFlow *flow)
+{
+    for (int i = 0; i < flow->layers; i++)
+        if (flow->watch[i].is_present && flow->watch[i].total.nonfinite)
+            return false;
+    return true;
+}
+
+/* The first step, or the first one that leaves finite gradients where a scaler skips the ones before it: the weights are still
+ * the initial ones. A run is asked for the same in its log. */
 static bool measure_step(Command *cmd, Config *config, MeasuredFlow *measured)
 {
     Threads *threads;
     if (!command_threads(cmd, &threads))
         return false;
     StepFlow *flow = ARENA_NEW(cmd->arena, StepFlow);
-    *flow = (StepFlow){cmd->arena, ARENA_ARRAY(cmd->arena, Watch, config->model->leaves), config->model->leaves};
+    *flow = (StepFlow){
+        .arena = cmd->arena, .watch = ARENA_ARRAY(cmd->arena, Watch, config->model->leaves), .layers = config->model->leaves};
     Observer *observer = ARENA_NEW(cmd->arena, Observer);
-    *observer = (Observer){
-        .context = flow, .measures = measures, .wants_leaf_gradients = true, .attach = attach, .begin = begin, .ran = ran};
+    *observer = (Observer){.context = flow,
+                           .measures = measures,
+                           .wants_leaf_gradients = true,
+                           .attach = attach,
+                           .begin = begin,
+                           .ran = ran,
+                           .stepped = keep_report};
     Trainer *trainer = trainer_new(cmd->arena, config, threads, observer, cmd->err);
-    if (!trainer || trainer_step(trainer, cmd->err) == TRAIN_FAILED)
+    if (!trainer)
         return false;
+    for (int skips = 0; skips == 0 || (flow->report.skipped && !is_finite(flow) && skips < SKIPS_MOST); skips++)
+        if (trainer_step(trainer, cmd->err) == TRAIN_FAILED)
+            return false;
     *measured = measured_flow(cmd->arena, config->model, flow);
     return true;
 }
@@ -93,7 +126,8 @@ static bool forecast_config(Command *cmd, const StringList *sets, Forecast *fore
         return false;
     if (json_member(root, "layers") && !json_member(root, "model")) {
         error_add(cmd->err, "--prediction needs a config or a run, and %s is a model", forecast->path);
-        return error_hint(cmd->err, "how its gradients will flow depends on its inputs and initial weights, too");
+        error_hint(cmd->err, "how its gradients will flow depends on its inputs and initial weights, too");
+        return false;
     }
     Config *config = config_read(cmd->arena, forecast->path, sets->at, sets->count, cmd->err);
     if (!config || !monitor_new(cmd->arena, config, cmd->err))

@@ -143,10 +143,16 @@ static void add_blocks(Text *script, const Picture *picture)
     text_add(script, "NaN NaN\nEOD\n");
 }
 
+/* One of so many rows has room for text. */
+static int named_rows(const Picture *picture)
+{
+    return (14 + picture->pitch - 1) / picture->pitch;
+}
+
 /* Names on the left, chi on the right. */
 static void add_names(Text *script, const Picture *picture)
 {
-    const int every = (14 + picture->pitch - 1) / picture->pitch;
+    const int every = named_rows(picture);
     text_add(script, "set ytics scale 0 noenhanced (");
     for (int i = 0; i < picture->count; i += every) {
         text_add(script, i ? ", " : "");
@@ -154,21 +160,24 @@ static void add_names(Text *script, const Picture *picture)
         text_printf(script, " %g", place(picture, i));
     }
     text_add(script, ")\nset y2tics scale 0 (");
-    for (int i = 0; i < picture->count; i += every)
-        text_printf(script, "%s'%#.3g' %g", i ? ", " : "", layer_at(picture, i)->chi, place(picture, i));
+    for (int i = 0; i < picture->count; i += every) {
+        const double chi = layer_at(picture, i)->chi;
+        const char *label = arena_printf(picture->out->scratch, chi >= 1e-3 && chi < 1e4 ? "%#.3g" : "%.0e", chi);
+        text_printf(script, "%s'%s' %g", i ? ", " : "", label, place(picture, i));
+    }
     text_printf(script, ")\nset yrange [0.4:%g]\nset y2range [0.4:%g]\n", picture->count + 0.6, picture->count + 0.6);
 }
 
-/* What has no place on a logarithmic axis. */
+/* What has no place on a logarithmic axis; on the right, where a gradient that vanishes leaves room. */
 static void add_marks(Text *script, const Picture *picture)
 {
-    for (int i = 0; i < picture->count; i++) {
+    for (int i = 0; i < picture->count; i += named_rows(picture)) {
         const double measured = measured_at(picture, i);
         if (run_is_missing(measured) || (measured > 0 && isfinite(measured)))
             continue;
-        text_printf(script, "set label %d '%s' at graph 0, first %g left offset character 0.5, 0 textcolor rgb '%s' front\n",
-                    i + 1, measured == 0 ? "measured exactly 0" : "measured: not finite", place(picture, i),
-                    measured == 0 ? "#666666" : "#c00070");
+        text_printf(script, "set label %d '%s' at graph 0.97, first %g right textcolor rgb '%s' front\n", i + 1,
+                    measured == 0 ? "measured exactly 0" : "measured: not finite", place(picture, i),
+                    measured == 0 ? "#d55e00" : "#c00070");
     }
 }
 
