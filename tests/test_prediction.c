@@ -7,6 +7,7 @@
 #include "diagnose/mean_field.h"
 #include "diagnose/prediction.h"
 #include "diagnose/probe.h"
+#include "monitor/run_line.h"
 #include "support_run.h"
 
 /* The fixed point q* of q = sigma_w^2 E[tanh(sqrt(q) z)^2] + sigma_b^2, and chi_1 there. */
@@ -187,6 +188,48 @@ static void narrow_nets_depend_on_the_seed(void **state)
     assert_near(variance / (share * p->log_variance), 1, 4 * sqrt(2.0 / DRAWS));
 }
 
+/* The fluctuation between a layer and the last hidden one grows by 5 / width a layer; the band is one deviation of a
+ * log-normal number whose mean square is 1. */
+static void each_layer_has_the_spread_between_it_and_the_last(void **state)
+{
+    Bench *bench = *state;
+    Config *config;
+    const Prediction *p = prediction_of(
+        bench, bench_file(bench, "spread.json", DEEP(6, 40, KAIMING("relu"), ",{\"type\": \"relu\"}")), NULL, &config);
+    assert_int_equal(p->last, 5);
+    for (int i = 0; i < 6; i++) {
+        const PredictedLayer *layer = &p->layer[i];
+        const double v = 5.0 * (5 - i) / 40;
+        assert_near(layer->log_variance, v, 1e-12);
+        assert_near(log(prediction_high(layer) / prediction_low(layer)), sqrt(v), 1e-12);
+        assert_near(log(prediction_high(layer) * prediction_low(layer) / (layer->flow * layer->flow)), -v / 2, 1e-12);
+    }
+    assert_near(p->layer[6].log_variance, 0, 0);
+}
+
+static void measured_flows_are_relative_to_the_last_hidden_layer(void **state)
+{
+    Bench *bench = *state;
+    Config *config;
+    const Prediction *p = prediction_of(
+        bench, bench_file(bench, "few.json", DEEP(4, 8, KAIMING("relu"), ",{\"type\": \"relu\"}")), NULL, &config);
+    static const char *const names[] = {"relu", "b.3.linear1", "b.0.linear1", "b.1.linear1", "head"};
+    double rms[] = {9, 2, 0.5, NAN, 7};
+    const MeasuredFlow measured = {.step = 1, .layers = 5, .name = names, .rms = rms};
+    assert_string_equal(p->layer[p->last].name, "b.3.linear1");
+    assert_near(prediction_measured(p, 0, &measured), 0.25, 0);
+    assert_true(isnan(prediction_measured(p, 1, &measured)) && !run_is_missing(prediction_measured(p, 1, &measured)));
+    assert_true(run_is_missing(prediction_measured(p, 2, &measured))); /* not measured */
+    assert_true(run_is_missing(prediction_measured(p, 4, &measured))); /* the output layer */
+    rms[1] = 0;
+    rms[2] = 0;
+    assert_near(prediction_measured(p, 0, &measured), 0, 0);
+    rms[2] = 1;
+    assert_true(isinf(prediction_measured(p, 0, &measured)));
+    rms[1] = run_missing();
+    assert_true(run_is_missing(prediction_measured(p, 0, &measured)));
+}
+
 static void linear_nets_spread_less(void **state)
 {
     Bench *bench = *state;
@@ -259,6 +302,8 @@ static void residual_branches_add(void **state)
     assert_string_equal(p->layer[p->last].name, "last");
     assert_true(p->layer[1].in_residual && !p->layer[0].in_residual && p->layer[8].is_output);
     assert_near(p->beta, 2.0 / 128, 1e-12);
+    assert_near(p->layer[0].log_variance, 2.0 / 128, 1e-12); /* the stem's own: nothing else stands in everybody's way */
+    assert_near(p->layer[3].log_variance, 2.0 / 128, 1e-12); /* a branch's own */
     assert_near(p->layer[7].q, 2 * (2 + 6), 0.5); /* He doubles what it is given: 2 of the stem and 1 of each branch */
     double square = 2;                            /* of `last` */
     for (int q = 7; q >= 2; q--)
@@ -346,6 +391,8 @@ int main(void)
         TEST(xavier_starves_a_deep_relu_net),
         TEST(he_keeps_the_flow),
         TEST(narrow_nets_depend_on_the_seed),
+        TEST(each_layer_has_the_spread_between_it_and_the_last),
+        TEST(measured_flows_are_relative_to_the_last_hidden_layer),
         TEST(linear_nets_spread_less),
         TEST(the_flow_is_predicted_for_every_activation),
         TEST(batch_normalisation_of_relu_explodes),

@@ -324,7 +324,11 @@ static void every_picture_is_drawn_from_a_full_log(void **state)
         skip();
     write_run(fixture, "a/`touch pwned`'\"%s.weight", 60);
     PlotResult result;
-    bool done = plot_run(fixture->folder, &(PlotOptions){.png = true, .svg = true}, &result, fixture->arena, fixture->err);
+    PredictedLayer layers[] = {{.name = "a", .flow = 0.1, .chi = 0.01, .log_variance = 0.1},
+                               {.name = "`touch pwned`", .flow = 1, .in_residual = true}};
+    const Prediction prediction = {.layer = layers, .layers = 2, .last = 1, .flow_ratio = 0.1, .is_supported = true};
+    PlotOptions options = {.png = true, .svg = true, .prediction = &prediction};
+    bool done = plot_run(fixture->folder, &options, &result, fixture->arena, fixture->err);
     if (!done)
         fail_msg("%s", error_message(fixture->err, 0));
     for (int i = 0; i < result.note_count; i++)

@@ -10,7 +10,7 @@
 typedef struct Args {
     const char *subject;
     int64_t batch, step;
-    bool values, precision;
+    bool values, precision, prediction;
     StringList sets;
 } Args;
 
@@ -26,6 +26,8 @@ static const Option options[] = {
      .help = "of a run: what float16, bfloat16 and fp8 would lose of its gradients, and the loss scale that loses least"},
     {"step", 0, OPT_INTEGER, offsetof(Args, step), .value = "N", .low = 1, .high = INT64_C(1) << 53,
      .help = "with --precision: of this step alone (default: all that have a histogram)"},
+    {"prediction", 0, OPT_FLAG, offsetof(Args, prediction),
+     .help = "of a config or run: how its initial weights will let gradients flow, beside what the first step measures"},
     OPTIONS_END,
 };
 
@@ -171,11 +173,27 @@ static bool check_precision(const Args *args, Error *err)
            error_add(err, "--precision reads the log of a run, but %s is no folder", args->subject);
 }
 
+/* --prediction needs initial weights and inputs; a run's are those of its own config. */
+static bool check_prediction(const Args *args, Error *err)
+{
+    if (!args->prediction)
+        return true;
+    if (args->precision || args->values)
+        return error_add(err, "--prediction is a view of its own: --%s has no meaning there",
+                         args->precision ? "precision" : "values");
+    if (file_is_folder(args->subject))
+        return !args->sets.count || error_add(err, "the prediction of a run is of its own config: --set has no meaning there");
+    return !is_tensor_file(args->subject) ||
+           error_add(err, "--prediction needs a config or a run, and %s is a file of tensors", args->subject);
+}
+
 static int inspect(Command *cmd, const void *parsed)
 {
     const Args *args = parsed;
-    if (!check_precision(args, cmd->err))
+    if (!check_prediction(args, cmd->err) || !check_precision(args, cmd->err))
         return EXIT_FAILED;
+    if (args->prediction)
+        return inspect_prediction(cmd, args->subject, &args->sets);
     if (args->precision)
         return inspect_precision(cmd, args->subject, args->step);
     if (!file_is_folder(args->subject) && is_tensor_file(args->subject))

@@ -68,8 +68,12 @@ static bool build(Command *cmd, const Args *args, Run *run)
     if (!config)
         return false;
     run->config = config_read(cmd->arena, config, args->sets.at, args->sets.count, cmd->err);
-    return run->config && command_threads(cmd, &threads) &&
-           training_prepare(cmd, cmd->arena, threads, cmd->common.quiet, run, cmd->err);
+    if (!run->config || !command_threads(cmd, &threads) ||
+        !training_prepare(cmd, cmd->arena, threads, cmd->common.quiet, run, cmd->err))
+        return false;
+    if (monitor_output(run->monitor)->plots) /* of the initial weights, which training and resuming replace */
+        run->prediction = prediction_new(cmd->arena, run->config);
+    return true;
 }
 
 /* What the log tells of the steps that were made before. */
@@ -128,7 +132,7 @@ static void draw_plots(Command *cmd, Run *run)
     if (!monitor_output(run->monitor)->plots || run->status == TRAIN_INTERRUPTED || run->status == TRAIN_FAILED)
         return;
     Error *failure = error_new(cmd->arena);
-    if (!plot_run(run->folder, &(PlotOptions){0}, &run->plots, cmd->arena, failure))
+    if (!plot_run(run->folder, &(PlotOptions){.prediction = run->prediction}, &run->plots, cmd->arena, failure))
         command_note(cmd, "note: %s", error_message(failure, 0));
     for (int i = 0; i < run->plots.note_count; i++)
         command_note(cmd, "note: %s", run->plots.notes[i]);

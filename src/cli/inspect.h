@@ -54,4 +54,8 @@ int inspect_tensors(Command *command, const char *path);
  * status. */
 int inspect_precision(Command *command, const char *folder, int64_t step);
 
+/* How gradients will flow by theory, beside what was measured: of a config (with `sets`) in one step, of a run in the first
+ * step of its log. Returns the exit status. */
+int inspect_prediction(Command *command, const char *path, const StringList *sets);
+
 #endif

@@ -19,6 +19,7 @@ typedef struct Run {
     TrainStatus status;
     int64_t steps;
     double seconds;
+    const Prediction *prediction; /* for the plots; NULL where none are drawn */
     PlotResult plots;
     Threads *threads;         /* NULL: one */
     struct Verdict *verdict;  /* NULL: none was asked for, or there was nothing to judge */

@@ -2,8 +2,11 @@
 #include "diagnose/prediction.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "diagnose/signal_flow.h"
+#include "monitor/run_line.h"
 
 /* The one reader of each signal: an index, or one of these. */
 enum { NO_READER = -1, MANY_READERS = -2 };
@@ -98,11 +101,11 @@ static double chance_born_dead(const Signal *weights, const Signal *activation, 
     return pow(dead, layer->width);
 }
 
-static PredictedLayer predict_layer(const SignalFlow *flow, const Paths *paths, int index, double *excess)
+static PredictedLayer predict_layer(Arena *arena, const SignalFlow *flow, const Paths *paths, int index, double *excess)
 {
     const Signal *s = &flow->signal[index];
     PredictedLayer layer = {
-        .name = layer_path(s->layer),
+        .name = arena_strdup(arena, layer_path(s->layer)),
         .width = s->layer->own[0].parameter->shape.dim[0],
         .fan_in = s->fan_in,
         .weight_variance = s->weight_variance,
@@ -153,6 +156,27 @@ static void relate_flows(Prediction *p, const double gradient[])
     p->flow_ratio = p->last >= 0 && p->is_supported ? p->layer[p->first].flow / p->layer[p->last].flow : NAN;
 }
 
+/* A gradient that comes down to layer `low` fluctuates by what each layer with weights on its way adds, the upper end
+ * left out. Of branches, those of the two ends count, which the other one's gradient does not pass. */
+static double variance_between(const Prediction *p, const double excess[], int low, int high)
+{
+    double variance = 0;
+    for (int i = low; i <= high && low < high; i++) {
+        const PredictedLayer *layer = &p->layer[i];
+        if (i == low || (i == high ? layer->in_residual : !layer->in_residual))
+            variance += excess[i] / layer->width;
+    }
+    return variance;
+}
+
+static void spread_flows(Prediction *p, const double excess[])
+{
+    for (int i = 0; i < p->layers; i++)
+        if (isfinite(p->layer[i].flow))
+            p->layer[i].log_variance =
+                i < p->last ? variance_between(p, excess, i, p->last) : variance_between(p, excess, p->last, i);
+}
+
 static void sum_up(Prediction *p, const double excess[])
 {
     double log_chi = 0, log_alive = 0;
@@ -171,8 +195,8 @@ static void sum_up(Prediction *p, const double excess[])
         p->log_variance += excess[i] / layer->width;
         log_alive += log1p(-layer->born_dead);
     }
-    p->log_mean = -p->log_variance / 2;
-    p->born_dead = 0 - expm1(log_alive); /* not -0 */
+    p->log_mean = 0 - p->log_variance / 2; /* not -0 */
+    p->born_dead = 0 - expm1(log_alive);   /* not -0 */
     p->chi_mean = hidden && p->is_supported ? exp(log_chi / hidden) : NAN;
     p->depth_scale = 1 / fabs(log(p->chi_mean));
 }
@@ -201,7 +225,7 @@ Prediction *prediction_new(Arena *arena, const Config *config)
         if (flow->signal[i].role != SIGNAL_WEIGHTS)
             continue;
         gradient[p->layers] = flow->signal[i].log_gradient;
-        p->layer[p->layers] = predict_layer(flow, &paths, i, &excess[p->layers]);
+        p->layer[p->layers] = predict_layer(arena, flow, &paths, i, &excess[p->layers]);
         hidden += !p->layer[p->layers++].is_output;
     }
     if (flow->unknown)
@@ -209,7 +233,48 @@ Prediction *prediction_new(Arena *arena, const Config *config)
     else if (!hidden)
         unsupported(p, "it has no hidden layers");
     relate_flows(p, gradient);
+    spread_flows(p, excess);
     sum_up(p, excess);
     arena_free(scratch);
     return p;
+}
+
+Prediction *prediction_of_run(Arena *arena, const char *folder, Error *err)
+{
+    Arena *scratch = arena_new(arena);
+    const Config *config = config_read(scratch, path_join(scratch, folder, "config.json"), NULL, 0, err);
+    Prediction *prediction = config ? prediction_new(arena, config) : NULL;
+    arena_free(scratch);
+    return prediction;
+}
+
+double prediction_low(const PredictedLayer *layer)
+{
+    return layer->flow * exp(-layer->log_variance / 4 - sqrt(layer->log_variance) / 2);
+}
+
+double prediction_high(const PredictedLayer *layer)
+{
+    return layer->flow * exp(-layer->log_variance / 4 + sqrt(layer->log_variance) / 2);
+}
+
+static double measured_of(const MeasuredFlow *measured, const char *name)
+{
+    for (int i = 0; i < measured->layers; i++)
+        if (strcmp(measured->name[i], name) == 0)
+            return measured->rms[i];
+    return run_missing();
+}
+
+double prediction_measured(const Prediction *prediction, int layer, const MeasuredFlow *measured)
+{
+    if (prediction->last < 0 || prediction->layer[layer].is_output)
+        return run_missing();
+    const double rms = measured_of(measured, prediction->layer[layer].name);
+    const double last = measured_of(measured, prediction->layer[prediction->last].name);
+    if (run_is_missing(rms) || run_is_missing(last))
+        return run_missing();
+    if (!isfinite(rms) || !isfinite(last))
+        return NAN;
+    return rms == 0 ? 0 : rms / last;
 }

@@ -5,6 +5,7 @@
 #define GRADTOOL_DIAGNOSE_PREDICTION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "train/config.h"
 
@@ -17,13 +18,16 @@ typedef struct PredictedLayer {
     double weight_variance; /* mean square of the initial weights times fan_in: sigma_w^2 */
     double bias_variance;   /* mean square of the biases: sigma_b^2 */
     double q;               /* predicted mean square of the output, the pre-activations; NaN where not predictable */
-    double chi;         /* mean-field factor of the squared gradient through layer, norm and activation: chi_1; NaN likewise */
-    double flow;        /* predicted rms of dL/d(output), relative to that of the last hidden layer; NaN where not predictable
-                           or where no gradient arrives; of the output layer NaN */
-    double born_dead;   /* probability that all its units are dead at once: 2^-width for relu with biases 0; 0 behind a norm */
-    bool in_residual;   /* some path from input to output passes it by: its beta does not add up over depth */
-    bool is_normalised; /* a norm layer stands between it and the next activation */
-    bool is_output;     /* no layer with weights follows */
+    double chi;          /* mean-field factor of the squared gradient through layer, norm and activation: chi_1; NaN likewise */
+    double flow;         /* predicted rms of dL/d(output), relative to that of the last hidden layer; NaN where not predictable
+                            or where no gradient arrives; of the output layer NaN */
+    double log_variance; /* predicted variance over initialisations of ln flow^2, which has the mean -log_variance / 2: the sum
+                            of what log_variance below says of the layers of the trunk between this one and the last hidden one,
+                            and of these two themselves where they stand in residual branches; 0 of the last hidden layer */
+    double born_dead;    /* probability that all its units are dead at once: 2^-width for relu with biases 0; 0 behind a norm */
+    bool in_residual;    /* some path from input to output passes it by: its beta does not add up over depth */
+    bool is_normalised;  /* a norm layer stands between it and the next activation */
+    bool is_output;      /* no layer with weights follows */
 } PredictedLayer;
 
 typedef struct Prediction {
@@ -44,8 +48,27 @@ typedef struct Prediction {
     const char *reason;  /* why not, a phrase; "" where it is */
 } Prediction;
 
+/* What one step measured: the rms of dL/d(output) of layers, for their names. */
+typedef struct MeasuredFlow {
+    int64_t step; /* from 1 */
+    int layers;
+    const char *const *name;
+    const double *rms; /* run_missing() where no gradient arrives, NaN where it is not finite */
+} MeasuredFlow;
+
 /* Never NULL: what is not supported has the reason, and what follows from the architecture alone. Of the weights that the model
- * has now: to be called before training. Dropout counts as in training. */
+ * has now: to be called before training. Dropout counts as in training. Nothing in it is borrowed. */
 Prediction *prediction_new(Arena *arena, const Config *config);
+/* Of a run, from its config.json: of the weights that it began with. NULL with an error where these, or the data, cannot be
+ * had. */
+Prediction *prediction_of_run(Arena *arena, const char *folder, Error *err);
+
+/* One deviation over initialisations to either side of what flows typically have: flow e^(-v/4 -+ sqrt(v)/2), v = log_variance.
+ */
+double prediction_low(const PredictedLayer *layer);
+double prediction_high(const PredictedLayer *layer);
+/* What was measured of a layer, relative to the last hidden layer as `flow` is; 0 of 0 is 0. run_missing() where nothing was
+ * measured of either, NaN where one of them is not finite. */
+double prediction_measured(const Prediction *prediction, int layer, const MeasuredFlow *measured);
 
 #endif

@@ -30,6 +30,8 @@ static bool check_only(const PlotData *data, const char *only, Arena *arena, Err
             continue;
         if (plot->has_data(data))
             return true;
+        if (plot->why_not)
+            return error_add(err, "the picture `%s` of %s cannot be drawn: %s", only, data->run->folder, plot->why_not(data));
         error_add(err, "the log of %s has no data for the picture `%s`", data->run->folder, only);
         return error_hint(err, "it is drawn from %s", plot->needs);
     }
@@ -77,9 +79,26 @@ bool plot_data_draw(const PlotData *data, const PlotOptions *options, PlotResult
     return done;
 }
 
+/* Only where it is drawn: the config may name large data. */
+static void predict(PlotData *data, const Prediction *known, Arena *arena)
+{
+    Error *failure = error_new(arena);
+    const char *folder = data->run->folder;
+    if (known)
+        data->prediction = known;
+    else if (file_exists(path_join(arena, folder, "config.json")))
+        data->prediction = prediction_of_run(arena, folder, failure);
+    else
+        data->no_prediction = "it has no config.json";
+    if (error_count(failure))
+        data->no_prediction = error_message(failure, 0);
+}
+
 bool plot_run(const char *run_folder, const PlotOptions *options, PlotResult *result, Arena *arena, Error *err)
 {
     *result = (PlotResult){0};
-    const PlotData *data = plot_data_read(arena, run_folder, err);
+    PlotData *data = plot_data_read(arena, run_folder, err);
+    if (data && is_wanted(&plot_prediction, options->only))
+        predict(data, options->prediction, arena);
     return data && plot_data_draw(data, options, result, arena, err);
 }

@@ -14,6 +14,7 @@ typedef struct PlotOptions {
     const char *folder;  /* where to; NULL: RUN/plots. It is made when it is missing */
     const char *palette; /* of heatmaps; NULL: viridis */
     const char *gnuplot; /* the program; NULL: gnuplot, found by PATH */
+    const Prediction *prediction; /* of the net as it was before training; NULL: made from RUN/config.json where it is drawn */
 } PlotOptions;
 
 typedef struct PlotResult {
@@ -38,6 +39,7 @@ typedef struct Plot {
     const char *help;  /* one line */
     const char *needs; /* what a log without data for it lacks */
     bool (*has_data)(const PlotData *data);
+    const char *(*why_not)(const PlotData *data); /* where it has none, a clause; NULL: what it needs says it */
     bool (*draw)(struct PlotOutput *out, Error *err);
 } Plot;
 

@@ -11,6 +11,8 @@ typedef struct Gathering {
     PlotData *data;
     const char *const *parameter_names, *const *layer_names;
     double *row;                /* as long as the longest list */
+    double *first_rms;          /* of layers: data->first_flow's */
+    bool has_first_flow;        /* all of it finite */
     bool is_hooked;             /* a hook has changed something in the step whose own event is still to come, */
     bool is_scaled, is_skipped; /* and a scaler ran in it, and skipped it */
 } Gathering;
@@ -52,17 +54,33 @@ static void gather_plain(Gathering *in, const RunEvent *event, const char *key, 
     matrix_add(in, matrix, false, event->step);
 }
 
-static void gather_rms(Gathering *in, const RunEvent *event, PlotMatrix *matrix)
+/* Also leaves it in in->row. False where the event has none. */
+static bool gather_rms(Gathering *in, const RunEvent *event, PlotMatrix *matrix)
 {
     int count, deviations;
     const double *mean = run_event_numbers(event, "mean", &count);
     const double *deviation = run_event_numbers(event, "std", &deviations);
     if (count == 0 || deviations != count)
-        return;
+        return false;
     for (int i = 0; i < count; i++)
         in->row[i] = run_is_missing(mean[i]) || run_is_missing(deviation[i]) ? run_missing() : hypot(mean[i], deviation[i]);
     mark_nonfinite(in, event);
     matrix_add(in, matrix, true, event->step);
+    return true;
+}
+
+/* Of a step that the gradient scaler skips nothing is finite; the next one stands at the same weights. */
+static void keep_first_flow(Gathering *in, int64_t step)
+{
+    MeasuredFlow *flow = &in->data->first_flow;
+    if (in->has_first_flow)
+        return;
+    *flow = (MeasuredFlow){.step = step, .layers = in->data->run->layer_count, .name = in->layer_names, .rms = in->first_rms};
+    in->has_first_flow = true;
+    for (int i = 0; i < flow->layers; i++) {
+        in->first_rms[i] = in->row[i];
+        in->has_first_flow &= isfinite(in->row[i]) || run_is_missing(in->row[i]);
+    }
 }
 
 /* "t = 3" from 0 to the last position, or the first of those that a row holds. */
@@ -172,8 +190,8 @@ static void gather(Gathering *in, const RunEvent *event)
             gather_plain(in, event, "ratio", &data->updates);
         else if (strcmp(event->name, "activations") == 0)
             gather_rms(in, event, &data->activations);
-        else if (strcmp(event->name, "activation_gradients") == 0)
-            gather_rms(in, event, &data->activation_gradients);
+        else if (strcmp(event->name, "activation_gradients") == 0 && gather_rms(in, event, &data->activation_gradients))
+            keep_first_flow(in, event->step);
         else if (strcmp(event->name, "time_gradients") == 0)
             gather_time(in, event);
         break;
@@ -263,7 +281,8 @@ PlotData *plot_data_read(Arena *arena, const char *folder, Error *err)
                     .data = data,
                     .parameter_names = parameters,
                     .layer_names = layers,
-                    .row = ARENA_ARRAY(arena, double, longest + 1)};
+                    .row = ARENA_ARRAY(arena, double, longest + 1),
+                    .first_rms = ARENA_ARRAY(arena, double, run->layer_count + 1)};
 
     for (;;) {
         RunEvent event;

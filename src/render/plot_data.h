@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "diagnose/prediction.h"
 #include "monitor/precision_log.h"
 #include "monitor/run_reader.h"
 #include "render/histogram_store.h"
@@ -56,7 +57,10 @@ typedef struct PlotData {
     PlotMatrix updates;              /* norm of the update over the norm of the weights */
     PlotMatrix activations;          /* root mean square of each layer's output */
     PlotMatrix activation_gradients; /* and of its gradient */
-    PlotTime time[PLOT_TIME_LIMIT];  /* a layer each: of recurrent layers, or of all where there are none */
+    MeasuredFlow first_flow; /* of the first step whose gradients of layers were all finite, else the first; layers 0: none */
+    const Prediction *prediction;   /* NULL: nobody asked for it, or it cannot be had */
+    const char *no_prediction;      /* why, a clause */
+    PlotTime time[PLOT_TIME_LIMIT]; /* a layer each: of recurrent layers, or of all where there are none */
     int time_count;
     bool has_more_time; /* of more layers than are kept */
     HistogramStore histograms;
