@@ -72,6 +72,77 @@ def little_spread(seed: int) -> list[list[object]]:
     return rows
 
 
+def houses(seed: int, count: int) -> list[list[object]]:
+    """Regression: rooms, age, distance, all within [-1, 1], and an income from 0 to 10,000 that nobody has scaled."""
+    rng = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        rooms, age, distance, income = (rng.uniform(-1, 1) for _ in range(4))
+        worth = math.sin(2 * rooms) + rooms * age - 0.7 * distance + 0.8 * income
+        rows.append([rooms, age, distance, 5000 * (1 + income), worth + 0.05 * rng.gauss(0, 1)])
+    return rows
+
+
+def weather(seed: int, count: int) -> list[list[object]]:
+    """Will it rain? By kelvin, pascals, humidity and wind."""
+    rng = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        warm, pressure, humid, wind = (rng.gauss(0, 1) for _ in range(4))
+        rain = 2 * humid - 2 * pressure + warm * wind > 0
+        rows.append([290 + 8 * warm, 101300 + 900 * pressure, 0.6 + 0.1 * humid, 6 + 2 * wind, "rain" if rain else "dry"])
+    return rows
+
+
+def categories(seed: int) -> list[list[object]]:
+    """Three categories of twelve values each as ones and zeros; each value speaks for one of four classes."""
+    rng = random.Random(seed)
+    rows = []
+    for _ in range(400):
+        label = rng.randrange(4)
+        cells = [0] * 36
+        for category in range(3):
+            vote = label if rng.random() < 0.85 else rng.randrange(4)
+            cells[12 * category + 4 * rng.randrange(3) + vote] = 1
+        rows.append([*cells, label])
+    return rows
+
+
+def relabelled(rows: list[list[object]], labels: list[object]) -> list[list[object]]:
+    return [[*row[:-1], label] for row, label in zip(rows, labels)]
+
+
+def write_second_half() -> None:
+    """Tables of the cases that were written for the second `final`."""
+    write("houses", houses(21, 300))
+    scaled = [[*row[:3], row[3] / 5000 - 1, row[4]] for row in houses(21, 300)]
+    write("houses-scaled", scaled)
+    write("house-prices", [[*row[:-1], 250000 + 60000 * row[-1]] for row in scaled])
+    write("weather", weather(22, 400))
+    pixels = clouds(23, [70] * 5, 20, 0.5)
+    write("divided-twice", [[*(min(255, max(0, 127 + 45 * x)) / 65025 for x in row[:-1]), row[-1]] for row in pixels])
+    write("populations", [[*(10 ** (5 + 0.5 * x) for x in row[:-1]), row[-1]] for row in clouds(24, [100] * 3, 5, 0.6)])
+    five = clouds(25, [80] * 5, 6, 0.7)
+    write("gaps", [[*row[:2], "nan" if i % 57 == 11 else row[2], *row[3:]] for i, row in enumerate(five)])
+    write("no-gaps", five)
+    write("shifted-labels", relabelled(five, [five[i - 1][-1] for i in range(len(five))]))
+    rng = random.Random(26)
+    write("wrong-labels", relabelled(five, [rng.randrange(5) if rng.random() < 0.2 else row[-1] for row in five]))
+    steep = waves(27, 320, 0.05)
+    write("steep", steep)
+    write("log-of-zero-target", replaced(steep, 250, 3, "-inf"))
+    write("glitches", [[1000 * row[0] if i % 80 == 33 else row[0], *row[1:]] for i, row in enumerate(steep)])
+    write("typed-wrong", [[*row[:3], row[3] + (200 if i % 80 == 33 else 0)] for i, row in enumerate(steep)])
+    write("not-negative", [[*row[:3], math.exp(row[3])] for row in steep])
+    write("rare-by-thirds", clouds(28, [540, 60, 20, 6], 5, 1.8))
+    write("rare-by-thirds-balanced", clouds(28, [60] * 4, 5, 1.8))
+    write("rare-fraud", clouds(29, [790, 10], 8, 2.6))
+    write("rare-fraud-balanced", clouds(29, [120, 120], 8, 2.6))
+    write("five-to-one", clouds(30, [400, 80], 6, 1.2))
+    write("sorted-4", sorted(clouds(31, [100] * 4, 16, 1.0), key=lambda row: row[-1]))
+    write("categories", categories(32))
+
+
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     three = clouds(1, [120, 120, 120], 4, 0.8)
@@ -103,6 +174,7 @@ def main() -> None:
     write("shuffled-labels", [[*row[:-1], label] for row, label in zip(three, labels)])
     write("bag-of-words", bag_of_words(13))
     write("little-spread", little_spread(14))
+    write_second_half()
 
 
 if __name__ == "__main__":
