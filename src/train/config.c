@@ -225,7 +225,7 @@ Parameter **config_optimizer_state(const Config *config, int *count, Arena *aren
     *count = counts[0] + counts[1];
     Parameter **all = ARENA_ARRAY(arena, Parameter *, *count + 1);
     for (int i = 0, at = 0; i < 2; i++)
-        for (int k = 0; k < counts[i]; k++)
+        for (int k = 0; states[i] && k < counts[i]; k++)
             all[at++] = states[i][k];
     return all;
 }
