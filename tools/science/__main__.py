@@ -28,17 +28,26 @@ def print_result(result: Result) -> None:
     print(f"\n{result.title}  [{result.source}]")
     for row in result.rows:
         verdict = "ok" if row.is_right else "FAIL"
-        print(f"  {row.quantity:<84} expected {row.expected:<11} band {row.band:<24} measured {row.measured:<12.6g} {verdict}", flush=True)
+        print(
+            f"  {row.quantity:<84} expected {row.expected:<11} band {row.band:<24} measured {row.measured:<12.6g} {verdict}",
+            flush=True,
+        )
 
 
 def fill_table(page: str, result: Result) -> str:
     lines = ["| quantity | expected | band | measured | |", "|---|--:|--:|--:|---|"]
-    lines += [f"| {row.quantity} | {row.expected} | {row.band} | {row.measured:.6g} | {'ok' if row.is_right else 'FAIL'} |".replace("|Ju|", "\\|Ju\\|")
-              for row in result.rows]
+    lines += [
+        f"| {row.quantity} | {row.expected} | {row.band} | {row.measured:.6g} | {'ok' if row.is_right else 'FAIL'} |".replace(
+            "|Ju|", "\\|Ju\\|"
+        )
+        for row in result.rows
+    ]
     begin, end = f"<!-- {result.name} -->\n", f"<!-- end of {result.name} -->"
     if begin not in page or end not in page:
         raise SystemExit(f"{PAGE} has no place for the table of {result.name}")
-    return re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: begin + "\n".join(lines) + "\n" + end, page, flags=re.DOTALL)
+    return re.sub(
+        re.escape(begin) + ".*?" + re.escape(end), lambda _: begin + "\n".join(lines) + "\n" + end, page, flags=re.DOTALL
+    )
 
 
 def main() -> int:
@@ -63,7 +72,8 @@ def main() -> int:
             PAGE.write_text(fill_table(PAGE.read_text(), result))
         if not args.keep:
             runs.clean()
-    print(f"\n{'all as expected' if not failed else f'{failed} outside their bands'}; pictures in {pictures}; {time.monotonic() - start:.0f} s")
+    verdict = f"{failed} outside their bands" if failed else "all as expected"
+    print(f"\n{verdict}; pictures in {pictures}; {time.monotonic() - start:.0f} s")
     return 1 if failed else 0
 
 

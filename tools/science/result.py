@@ -64,7 +64,7 @@ set border 3 linecolor "#666666"
 set tics nomirror textcolor "#222222"
 set grid linecolor "#e4e4e4" linetype 1
 set key samplen 2 spacing 1.15
-blue = "#0072b2"; orange = "#d55e00"; green = "#009e73"; purple = "#cc79a7"; grey = "#777777"; yellow = "#e69f00"; sky = "#56b4e9"
+blue = "#0072b2"; orange = "#d55e00"; purple = "#cc79a7"; grey = "#777777"; yellow = "#e69f00"; sky = "#56b4e9"
 """
 
 

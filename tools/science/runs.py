@@ -40,7 +40,10 @@ class Run:
     def layers(self, event: str, key: str, kind: str, part: str = "") -> np.ndarray:
         """An array of the first event of that name, of the layers of one type whose name begins with `part`."""
         layers, values = self.log[0]["layers"], self.events(event)[0][key]
-        return np.array([v for v, l in zip(values, layers, strict=True) if l["type"] == kind and l["name"].startswith(part)], float)
+        return np.array(
+            [v for v, layer in zip(values, layers, strict=True) if layer["type"] == kind and layer["name"].startswith(part)],
+            float,
+        )
 
     def parameters(self, key: str, end: str, part: str = "") -> np.ndarray:
         """An array of the first `gradients` event, of the parameters whose name has this beginning and end."""
@@ -69,10 +72,15 @@ class Laboratory:
 
     def _run(self, command: str, config: str, settings: dict, *more: str) -> str:
         sets = [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
-        done = subprocess.run([self.gradtool, command, f"configs/{config}.json", "--threads", "1", "--quiet", *sets, *more],
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [self.gradtool, command, f"configs/{config}.json", "--threads", "1", "--quiet", *sets, *more],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode != 0:
-            raise SystemExit(f"gradtool {command} configs/{config}.json {' '.join(sets)}: status {done.returncode}\n{done.stderr}")
+            raise SystemExit(
+                f"gradtool {command} configs/{config}.json {' '.join(sets)}: status {done.returncode}\n{done.stderr}"
+            )
         return done.stdout
 
     def _train(self, config: str, settings: dict, folder: Path) -> Run:

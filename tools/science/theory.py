@@ -31,15 +31,13 @@ def tanh_chi(sigma_w2: float, sigma_b2: float) -> float:
     return sigma_w2 * tanh_slope_squared(tanh_forward(sigma_w2, sigma_b2, 3000)[-1])
 
 
-def _digamma(x: float) -> float:
-    """Recurrence up to 6, then the asymptotic series (Abramowitz & Stegun 6.3.5, 6.3.18)."""
-    below = 0.0
-    while x < 6:
-        below -= 1 / x
-        x += 1
-    return float(below + np.log(x) - 1 / (2 * x) - 1 / (12 * x**2) + 1 / (120 * x**4) - 1 / (252 * x**6))
-
-
-def gaussian_lyapunov(n: int, index: int) -> float:
-    """e to the Lyapunov exponent number `index` (from 1) of products of n x n matrices of N(0, 1/n): Newman 1986."""
-    return float(np.exp((_digamma((n - index + 1) / 2) + np.log(2 / n)) / 2))
+def gaussian_product_spectrum(n: int, layers: int) -> np.ndarray:
+    """Singular values of the product of n x n matrices of N(0, 1/n), largest first: quantiles of the Fuss-Catalan distribution,
+    which is exact for wide nets (Penson & Zyczkowski 2011, in the parametrisation by an angle of Forrester & Liu 2015)."""
+    end = np.pi / (layers + 1)
+    angle = end * (1 - np.logspace(0, -9, 200001))[1:]
+    sine, outer, inner = np.sin(angle), np.sin((layers + 1) * angle), np.sin(layers * angle)
+    square = outer ** (layers + 1) / (sine * inner**layers)
+    density = sine**2 * inner ** (layers - 1) / (np.pi * outer**layers)
+    above = np.concatenate([[0], np.cumsum(0.5 * (density[1:] + density[:-1]) * -np.diff(square))])
+    return np.sqrt(np.interp((np.arange(n) + 0.5) / n, above, square))
