@@ -134,7 +134,7 @@ plot 1 with lines lw 2 lc rgb blue title "He: theory, 1", \\
 def hanin(lab: Laboratory) -> Result:
     """ln ||J u||^2 of 20 ReLU layers of finite width, over seeds."""
     depth, rows, tables, curves = 20, [], {}, []
-    for width, draws in ((50, 4000), (100, 1500)):
+    for width, draws in ((50, 4000), (100, 1000)):
         sizes = {
             "model.input": [width],
             "data.features": width,
@@ -271,46 +271,46 @@ def balduzzi(lab: Laboratory) -> Result:
     rows, tables, curves = [], {}, []
     for (kind, depth), runs in pending.items():
         gradients = [run.result().saved("x.output_grad").ravel() for run in runs]
-        correlation = np.mean([_autocorrelation(gradient, 13) for gradient in gradients], 0)
+        correlation = np.mean([_autocorrelation(gradient, 21) for gradient in gradients], 0)
         expected, tolerance = reference[kind, depth]
         rows.append(near(f"{kind}, {depth} layers: autocorrelation at lag 1", correlation[1], expected, absolute=tolerance))
         tables[f"{kind}{depth}"] = list(enumerate(correlation))
         curves.append((kind, depth))
         if depth == 24:
             scaled = gradients[0] / sqrt(np.mean(gradients[0] ** 2))
-            tables[f"trace_{kind}"] = list(zip(np.linspace(-2, 2, len(scaled)), scaled, strict=True))[64:128]
+            tables[f"trace_{kind}"] = list(zip(np.linspace(-2, 2, len(scaled)), scaled, strict=True))[96:160]
     commands = """
 set multiplot
 set size 0.5,0.52
 set origin 0,0.48
 set title "plain, 24 layers: dF/dx over its rms"
-set xrange [-1:0]
+set xrange [-0.51:0.51]
 set yrange [-4:4]
 set ytics 2
-plot $trace_plain using 1:2 with lines lc rgb orange notitle
+plot $trace_plain using 1:2 with impulses lc rgb orange notitle
 set origin 0,0
 set title "residual, 24 layers: the same"
 set xlabel "x"
-plot $trace_residual using 1:2 with lines lc rgb blue notitle
+plot $trace_residual using 1:2 with impulses lc rgb blue notitle
 set size 0.5,1
 set origin 0.5,0
 set title "autocorrelation, mean of 40 nets"
 set xlabel "lag, of 255 steps"
-set xrange [0:12]
+set xrange [0:20]
 set yrange [-0.15:1.02]
 set ytics 0.2
 plot 0 with lines lc rgb grey dt 2 title "white noise", \\
 """
     commands += (
         ", ".join(
-            f"${kind}{depth} using 1:2 with linespoints pt {mark} lw 1.5 lc rgb {'orange' if kind == 'plain' else 'blue'} "
+            f"${kind}{depth} using 1:2 with linespoints pt {mark} lw 1 lc rgb {'orange' if kind == 'plain' else 'blue'} "
             f'title "{kind}, {depth} layers"'
             for (kind, depth), mark in zip(curves, (4, 6, 8, 5, 7, 9), strict=True)
         )
         + "\n"
     )
     return Result(
-        "balduzzi", "Shattered gradients", "Balduzzi et al. 2017, sections 2 and 3", rows, Picture(commands, tables, 800, 370)
+        "balduzzi", "Shattered gradients", "Balduzzi et al. 2017, sections 2 and 3", rows, Picture(commands, tables, 900, 400)
     )
 
 
