@@ -50,7 +50,7 @@ HEADERS  := $(wildcard src/*/*.h)
 FORMATTED := $(wildcard src/*/*.c src/*/*.h tests/*.c tests/*.h tools/*.c)
 say      := $(if $(V),,@)
 
-.PHONY: all check unit cli lint floors headers layout tidy cppcheck format bench zoo install clean help
+.PHONY: all check unit cli lint floors headers layout tidy cppcheck format bench zoo science install clean help
 all: $(OUT)/gradtool ## build build/<variant>/gradtool
 
 $(OUT)/gradtool: $(OUT)/src/cli/main.o $(OUT)/libgradtool.a
@@ -118,6 +118,9 @@ bench: $(OUT)/gradtool ## time the workloads of configs/bench; beside PyTorch wh
 
 zoo: $(OUT)/gradtool ## score the diagnosis on the labelled runs of configs/zoo (needs Python)
 	$(say)GRADTOOL=$(OUT)/gradtool sh tools/zoo.sh --compare
+
+science: $(OUT)/gradtool ## train the experiments with known answers and compare (needs Python with NumPy, and gnuplot)
+	$(say)GRADTOOL=$(OUT)/gradtool sh tools/science.sh
 
 install: $(OUT)/gradtool ## install to PREFIX (default /usr/local)
 	install -D -m 755 $(OUT)/gradtool $(DESTDIR)$(PREFIX)/bin/gradtool

@@ -1,6 +1,5 @@
-/* Every config of the repository trains, and the experiments among them give what is known of them.
- *
- * The expected figures: He, Zhang, Ren & Sun 2015, "Delving deep into rectifiers", section 2.2 and figure 3. */
+/* Every config of the repository trains, and real tasks among them are learnt. Experiments with known answers: test_science.c.
+ */
 #include "support_test.h"
 
 #include <dirent.h>
@@ -34,79 +33,6 @@ static void the_config_trains(void **state)
     double norm = training_last(bench, &training, RUN_EVENT_STEP, "grad_norm");
     /* A scaler's first scale may be too large: finding that out is its work. */
     assert_true((isfinite(norm) && norm > 0) || training_last(bench, &training, RUN_EVENT_SCALER, "skipped") == 1);
-}
-
-/* The RMS of dL/dz in the first step: that of the first hidden layer over that of the last. All have the same width. */
-static double delta_ratio(Bench *bench, const char *config, const char *init, int seed)
-{
-    Arena *arena = bench->arena;
-    const char *name = arena_printf(arena, "%s-%s-%d", path_name(config), init, seed);
-    const char *const *sets = SETS(arena_printf(arena, "seed=%d", seed), arena_printf(arena, "model.init=%s", init),
-                                   "monitor.instruments=[\"activation_gradients\"]");
-    Training training = training_run(bench, config, sets, 1, name);
-    const Model *model = training.config->model;
-    RunReader *reader = run_reader_open(arena, training.folder, bench->err);
-    RunEvent event = {.kind = RUN_EVENT_OTHER};
-    int count = 0, first = -1, last = -1;
-    while (event.kind != RUN_EVENT_NONE && (event.kind != RUN_EVENT_ARRAYS || strcmp(event.name, "activation_gradients") != 0))
-        assert_true(run_reader_next(reader, &event, bench->err));
-    const double *norm = run_event_numbers(&event, "norm", &count);
-    assert_int_equal(count, model->leaves);
-    for (int i = 0; i < count; i++)
-        if (!strncmp(layer_path(model->leaf[i]), "blocks.", strlen("blocks.")) &&
-            !strcmp(layer_type_name(model->leaf[i]), "linear")) {
-            first = first < 0 ? i : first;
-            last = i;
-        }
-    double ratio = norm[first] / norm[last];
-    file_remove_folder(training.folder);
-    return ratio;
-}
-
-/* Theory says 2^(-(depth - 1) / 2) for Xavier and 1 for He, for nets of infinite width. */
-static void check_delta_ratios(Bench *bench, const char *config, int depth)
-{
-    enum { SEEDS = 8 };
-    double xavier = 0, he = 0;
-    for (int seed = 1; seed <= SEEDS; seed++) {
-        xavier += log(delta_ratio(bench, config, "xavier_normal", seed)) / SEEDS;
-        he += log(delta_ratio(bench, config, "kaiming_normal", seed)) / SEEDS;
-    }
-    double expected = pow(2, -(depth - 1) / 2.0);
-    assert_near(exp(xavier), expected, 0.1 * expected);
-    assert_true(exp(he) > 0.8);
-    assert_true(exp(he) < 1.25);
-}
-
-static void the_gradient_falls_with_depth_as_he_2015_says(void **state)
-{
-    check_delta_ratios(*state, "configs/xavier-10.json", 10);
-    check_delta_ratios(*state, "configs/xavier-22.json", 22);
-    check_delta_ratios(*state, "configs/xavier-30.json", 30);
-}
-
-/* Of the last 100 steps: one batch's loss is noisy. */
-static double loss_at_the_end(Bench *bench, const Training *training)
-{
-    RunReader *reader = run_reader_open(bench->arena, training->folder, bench->err);
-    RunEvent event = {.kind = RUN_EVENT_OTHER};
-    double sum = 0;
-    int count = 0;
-    while (run_reader_next(reader, &event, bench->err) && event.kind != RUN_EVENT_NONE)
-        if (event.kind == RUN_EVENT_STEP && event.step > training->config->train.steps - 100) {
-            sum += run_event_number(&event, "loss");
-            count++;
-        }
-    return sum / count;
-}
-
-static void thirty_relu_layers_stall_with_xavier_and_learn_with_he(void **state)
-{
-    const char *const *sets = SETS("monitor.instruments=none");
-    Training xavier = training_run(*state, "configs/deep-relu-xavier.json", sets, 1, "xavier");
-    Training he = training_run(*state, "configs/deep-relu-he.json", sets, 1, "he");
-    assert_near(loss_at_the_end(*state, &xavier), log(10), 0.01); /* ten classes, guessed */
-    assert_true(loss_at_the_end(*state, &he) < 0.05);
 }
 
 static void check_accuracy(Bench *bench, const char *config, double least)
@@ -163,18 +89,17 @@ static int by_name(const void *a, const void *b)
 int main(void)
 {
     static struct CMUnitTest configs[CONFIG_LIMIT];
-    const struct CMUnitTest experiments[] = {
-        TEST(the_gradient_falls_with_depth_as_he_2015_says),
-        TEST(thirty_relu_layers_stall_with_xavier_and_learn_with_he),
+    const struct CMUnitTest tasks[] = {
         TEST(classifiers_are_right_about_samples_that_they_have_not_seen),
         TEST(regressions_reach_the_noise_of_their_data),
     };
     Arena *arena = arena_new(NULL);
     size_t count = add_configs(arena, "configs", configs, 0);
     count = add_configs(arena, "configs/bench", configs, count);
+    count = add_configs(arena, "configs/science", configs, count);
     qsort(configs, count, sizeof *configs, by_name);
     int failed = _cmocka_run_group_tests("configs", configs, count, NULL, NULL);
-    failed += cmocka_run_group_tests(experiments, NULL, NULL);
+    failed += cmocka_run_group_tests(tasks, NULL, NULL);
     arena_free(arena);
     return count ? failed : 1;
 }
