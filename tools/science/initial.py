@@ -103,6 +103,10 @@ def he(lab: Laboratory) -> Result:
             if depth == 30:
                 tables[name] = [(layer + 1, value) for layer, value in enumerate(flow)]
     for depth in (10, 22, 30):
+        predicted = lab.predict(f"xavier-{depth}", {"seed": 1, "model.init": "xavier_normal"}).result()
+        label = f"Xavier, {depth} layers: rms of delta as `inspect --prediction` has it"
+        rows.append(near(label, predicted[0] / predicted[-1], 2 ** (-(depth - 1) / 2), relative=0.1))
+    for depth in (10, 22, 30):
         rows.append(
             between(
                 f"Xavier, {depth} layers: std of weight gradients, first over last",
@@ -196,7 +200,7 @@ def schoenholz(lab: Laboratory) -> Result:
         s: [lab.train("science/schoenholz", {"seed": seed, "model.init.gain": sqrt(s)}) for seed in range(1, 4)]
         for s in (1.0, 1.3, 1.5, 1.7603, 2.0, 2.5, 4.0)
     }
-    lines = []
+    lines, predicted_rows = [], []
     for sigma, runs in pending.items():
         variance = np.array(
             [2 * np.log(run.result().layers("activation_gradients", "norm", "linear", "blocks")) for run in runs]
@@ -207,11 +211,17 @@ def schoenholz(lab: Laboratory) -> Result:
         rows.append(
             near(f"sigma_w^2 = {sigma:g}: slope of ln Var(delta) per layer", slope, round(log(chi), 4) + 0.0, absolute=0.01)
         )
+        settings = {"seed": 1, "model.init.gain": sqrt(sigma)}
+        predicted = 2 * np.log(lab.predict("science/schoenholz", settings).result())
+        slope_predicted = -np.polyfit(layers[settled:], predicted[settled:], 1)[0]
+        label = f"sigma_w^2 = {sigma:g}: the same as `inspect --prediction` has it"
+        predicted_rows.append(near(label, slope_predicted, round(log(chi), 4) + 0.0, absolute=0.01))
         tables["slopes"].append((sigma, slope))
         if sigma in colours:
             name = f"s{len(lines)}"
             tables[name] = list(zip(layers, variance, strict=True))
             lines.append((f"{sigma:g}", name, colours[sigma], log(chi)))
+    rows += predicted_rows
     tables["theory"] = [(s, log(tanh_chi(s, 0.05))) for s in np.arange(0.8, 4.21, 0.1)]
     commands = """
 set termoption enhanced

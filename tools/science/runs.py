@@ -93,9 +93,16 @@ class Laboratory:
         folder = self.out / f"{self.count}-{Path(config).name}"
         return self.pool.submit(self._train, config, settings or {}, folder)
 
-    def inspect(self, config: str, settings: dict) -> Future[dict]:
+    def inspect(self, config: str, settings: dict, *more: str) -> Future[dict]:
         """`gradtool inspect`: the gradients of one step, without a run folder."""
-        return self.pool.submit(lambda: json.loads(self._run("inspect", config, settings, "--json")))
+        return self.pool.submit(lambda: json.loads(self._run("inspect", config, settings, "--json", *more)))
+
+    def predict(self, config: str, settings: dict) -> Future[np.ndarray]:
+        """What `gradtool inspect --prediction` expects, from the initial weights, of the RMS of delta in each hidden layer."""
+        document = self.inspect(config, settings, "--prediction")
+        return self.pool.submit(
+            lambda: np.array([v["flow"] for v in document.result()["prediction"]["layers"] if not v["output"]], float)
+        )
 
     def clean(self) -> None:
         shutil.rmtree(self.out, ignore_errors=True)
