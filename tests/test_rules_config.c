@@ -3,19 +3,19 @@
 
 #include <math.h>
 
-#include "support_scene.h"
+#include "support_story.h"
 
 static void judge_config(void **state, const char *rule, const char *const *sets, int severity)
 {
-    Scene scene = {.bench = *state};
-    scene_config(&scene, sets);
-    scene.evidence.prediction = prediction_new(scene.bench->arena, scene.evidence.config);
-    scene.evidence.initial = probe_new(scene.bench->arena, scene.evidence.config, 256, NULL, scene.bench->err);
-    assert_non_null(scene.evidence.initial);
+    Story story = {.bench = *state};
+    story_config(&story, sets);
+    story.evidence.prediction = prediction_new(story.bench->arena, story.evidence.config);
+    story.evidence.initial = probe_new(story.bench->arena, story.evidence.config, 256, NULL, story.bench->err);
+    assert_non_null(story.evidence.initial);
     if (severity < 0)
-        assert_silent(&scene, rule);
+        assert_silent(&story, rule);
     else
-        assert_fires(&scene, rule, (Severity)severity);
+        assert_fires(&story, rule, (Severity)severity);
 }
 
 enum { NO_FINDING = -1 };
@@ -55,19 +55,19 @@ CONFIG(wide_layers_are_not_born_dead, "born-dead-risk", NO_FINDING, "model.layer
 
 static void sorted(void **state, bool shuffle, bool fires)
 {
-    Scene scene = {.bench = *state};
-    Text text = text_new(scene.bench->arena), targets = text_new(scene.bench->arena);
+    Story story = {.bench = *state};
+    Text text = text_new(story.bench->arena), targets = text_new(story.bench->arena);
     for (int i = 0; i < 200; i++) {
         text_printf(&text, "%s[%d,1,0.5,-1]", i ? "," : "", i % 3 - 1);
         text_printf(&targets, "%s%d", i ? "," : "", i / 50);
     }
     const char *data =
-        arena_printf(scene.bench->arena, "data={\"type\":\"inline\",\"inputs\":[%s],\"targets\":[%s]}", text.at, targets.at);
-    scene_config(&scene, SETS(data, shuffle ? "train.shuffle=true" : "train.shuffle=false", "train.batch_size=20"));
+        arena_printf(story.bench->arena, "data={\"type\":\"inline\",\"inputs\":[%s],\"targets\":[%s]}", text.at, targets.at);
+    story_config(&story, SETS(data, shuffle ? "train.shuffle=true" : "train.shuffle=false", "train.batch_size=20"));
     if (fires)
-        assert_fires(&scene, "unshuffled", SEVERITY_WARNING);
+        assert_fires(&story, "unshuffled", SEVERITY_WARNING);
     else
-        assert_silent(&scene, "unshuffled");
+        assert_silent(&story, "unshuffled");
 }
 static void sorted_samples_are_found(void **state)
 {
@@ -80,18 +80,18 @@ static void shuffled_samples_are_left_alone(void **state)
 
 static void imbalance(void **state, int rare, bool fires)
 {
-    Scene scene = {.bench = *state};
-    Text text = text_new(scene.bench->arena), targets = text_new(scene.bench->arena);
+    Story story = {.bench = *state};
+    Text text = text_new(story.bench->arena), targets = text_new(story.bench->arena);
     for (int i = 0; i < 200; i++) {
         text_printf(&text, "%s[%d,1,0.5,-1]", i ? "," : "", i % 3 - 1);
         text_printf(&targets, "%s%d", i ? "," : "", i < rare);
     }
-    scene_config(&scene, SETS(arena_printf(scene.bench->arena, "data={\"type\":\"inline\",\"inputs\":[%s],\"targets\":[%s]}",
+    story_config(&story, SETS(arena_printf(story.bench->arena, "data={\"type\":\"inline\",\"inputs\":[%s],\"targets\":[%s]}",
                                            text.at, targets.at)));
     if (fires)
-        assert_fires(&scene, "class-imbalance", SEVERITY_WARNING);
+        assert_fires(&story, "class-imbalance", SEVERITY_WARNING);
     else
-        assert_silent(&scene, "class-imbalance");
+        assert_silent(&story, "class-imbalance");
 }
 static void a_rare_class_is_found(void **state)
 {
@@ -104,15 +104,15 @@ static void three_to_one_is_left_alone(void **state)
 
 static void learned_by_heart(void **state, double best, bool fires)
 {
-    Scene scene = {.bench = *state};
-    scene_config(&scene, NULL);
-    scene.overfit =
+    Story story = {.bench = *state};
+    story_config(&story, NULL);
+    story.overfit =
         (OverfitTrial){.samples = 32, .steps = 300, .first_loss = 1.4, .last_loss = best, .best_loss = best, .error_rate = 0.5};
-    scene.evidence.overfit = &scene.overfit;
+    story.evidence.overfit = &story.overfit;
     if (fires)
-        assert_fires(&scene, "cannot-overfit-batch", SEVERITY_WARNING);
+        assert_fires(&story, "cannot-overfit-batch", SEVERITY_WARNING);
     else
-        assert_silent(&scene, "cannot-overfit-batch");
+        assert_silent(&story, "cannot-overfit-batch");
 }
 static void a_batch_that_is_not_learned_is_found(void **state)
 {
@@ -126,27 +126,27 @@ static void a_batch_that_is_learned_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(a_batch_that_is_learned_is_left_alone),
-        SCENE_TEST(a_batch_that_is_not_learned_is_found),
-        SCENE_TEST(a_first_loss_at_chance_is_right),
-        SCENE_TEST(a_large_first_loss_is_wrong),
-        SCENE_TEST(a_rare_class_is_found),
-        SCENE_TEST(a_zero_head_is_no_symmetry),
-        SCENE_TEST(finite_data_is_left_alone),
-        SCENE_TEST(infinity_in_the_data_is_found),
-        SCENE_TEST(inputs_of_hundreds_are_found),
-        SCENE_TEST(inputs_of_one_are_left_alone),
-        SCENE_TEST(log_softmax_before_cross_entropy_is_harmless),
-        SCENE_TEST(narrow_and_deep_depends_on_the_seed),
-        SCENE_TEST(narrow_relu_layers_may_be_born_dead),
-        SCENE_TEST(random_units_are_not_symmetric),
-        SCENE_TEST(shuffled_samples_are_left_alone),
-        SCENE_TEST(softmax_before_cross_entropy_is_a_mismatch),
-        SCENE_TEST(sorted_samples_are_found),
-        SCENE_TEST(three_to_one_is_left_alone),
-        SCENE_TEST(two_layers_of_eight_do_not_depend_on_the_seed),
-        SCENE_TEST(wide_layers_are_not_born_dead),
-        SCENE_TEST(zeros_make_symmetric_units),
+        STORY_TEST(a_batch_that_is_learned_is_left_alone),
+        STORY_TEST(a_batch_that_is_not_learned_is_found),
+        STORY_TEST(a_first_loss_at_chance_is_right),
+        STORY_TEST(a_large_first_loss_is_wrong),
+        STORY_TEST(a_rare_class_is_found),
+        STORY_TEST(a_zero_head_is_no_symmetry),
+        STORY_TEST(finite_data_is_left_alone),
+        STORY_TEST(infinity_in_the_data_is_found),
+        STORY_TEST(inputs_of_hundreds_are_found),
+        STORY_TEST(inputs_of_one_are_left_alone),
+        STORY_TEST(log_softmax_before_cross_entropy_is_harmless),
+        STORY_TEST(narrow_and_deep_depends_on_the_seed),
+        STORY_TEST(narrow_relu_layers_may_be_born_dead),
+        STORY_TEST(random_units_are_not_symmetric),
+        STORY_TEST(shuffled_samples_are_left_alone),
+        STORY_TEST(softmax_before_cross_entropy_is_a_mismatch),
+        STORY_TEST(sorted_samples_are_found),
+        STORY_TEST(three_to_one_is_left_alone),
+        STORY_TEST(two_layers_of_eight_do_not_depend_on_the_seed),
+        STORY_TEST(wide_layers_are_not_born_dead),
+        STORY_TEST(zeros_make_symmetric_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,14 +4,14 @@
 #include <math.h>
 
 #include "monitor/run_line.h"
-#include "support_scene.h"
+#include "support_story.h"
 
 static void a_healthy_run_has_no_finding(void **state)
 {
-    Scene scene = scene_new(state, "relu");
-    scene_config(&scene, NULL);
-    scene_run(&scene, 400, NULL);
-    const Diagnosis *diagnosis = scene_diagnose(&scene);
+    Story story = story_new(state, "relu");
+    story_config(&story, NULL);
+    story_run(&story, 400, NULL);
+    const Diagnosis *diagnosis = story_diagnose(&story);
     if (diagnosis->findings)
         fail_msg("%s: %s", diagnosis->finding[0]->rule->name, diagnosis->finding[0]->message);
 }
@@ -120,24 +120,24 @@ SILENT(half_zeros_are_no_dead_units, "dead-units", 50, NULL)
 
 static void units_that_never_answer_are_counted_by_the_probe(void **state)
 {
-    Scene scene = scene_new(state, "relu");
+    Story story = story_new(state, "relu");
     ProbeLayer layer[LAYERS];
-    scene_config(&scene, NULL);
-    scene_run(&scene, 50, flow_falls);
+    story_config(&story, NULL);
+    story_run(&story, 50, flow_falls);
     for (int i = 0; i < LAYERS; i++)
-        layer[i] = (ProbeLayer){.name = scene.record->layer[i].name,
+        layer[i] = (ProbeLayer){.name = story.record->layer[i].name,
                                 .type = i % 2 ? "relu" : "linear",
                                 .dead = i == ACT_1 ? 0.2
                                         : i % 2    ? 0
                                                    : NAN,
                                 .saturated = NAN};
-    scene.final = (Probe){.samples = 1024, .loss = 1, .loss_deviation = NAN, .layer = layer, .layers = LAYERS};
-    scene.evidence.final = &scene.final;
-    assert_fires(&scene, "dead-units", SEVERITY_WARNING);
+    story.final = (Probe){.samples = 1024, .loss = 1, .loss_deviation = NAN, .layer = layer, .layers = LAYERS};
+    story.evidence.final = &story.final;
+    assert_fires(&story, "dead-units", SEVERITY_WARNING);
     layer[ACT_1].dead = 0.75;
-    assert_fires(&scene, "dead-units", SEVERITY_ERROR);
+    assert_fires(&story, "dead-units", SEVERITY_ERROR);
     layer[ACT_1].dead = 0.05;
-    assert_silent(&scene, "dead-units");
+    assert_silent(&story, "dead-units");
 }
 
 static void tanh_sits_at_its_bounds(Said *said, int64_t step)
@@ -147,15 +147,15 @@ static void tanh_sits_at_its_bounds(Said *said, int64_t step)
 }
 static void saturation_is_seen_in_the_deviation(void **state)
 {
-    Scene scene = scene_new(state, "tanh");
-    scene_run(&scene, 50, tanh_sits_at_its_bounds);
-    assert_fires(&scene, "saturated-units", SEVERITY_WARNING);
+    Story story = story_new(state, "tanh");
+    story_run(&story, 50, tanh_sits_at_its_bounds);
+    assert_fires(&story, "saturated-units", SEVERITY_WARNING);
 }
 static void a_tanh_of_moderate_deviation_is_not_saturated(void **state)
 {
-    Scene scene = scene_new(state, "tanh");
-    scene_run(&scene, 50, NULL);
-    assert_silent(&scene, "saturated-units");
+    Story story = story_new(state, "tanh");
+    story_run(&story, 50, NULL);
+    assert_silent(&story, "saturated-units");
 }
 static void outputs_shrink_over_depth(Said *said, int64_t step)
 {
@@ -174,35 +174,35 @@ SILENT(activations_of_one_scale_are_left_alone, "activation-scale", 400, NULL)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(a_falling_gradient_does_not_explode),
-        SCENE_TEST(a_gradient_of_exact_zeros_is_found),
-        SCENE_TEST(a_gradient_that_falls_over_depth_vanishes),
-        SCENE_TEST(a_gradient_that_grows_over_depth_explodes),
-        SCENE_TEST(a_healthy_run_has_no_finding),
-        SCENE_TEST(a_layer_of_zeros_is_dead),
-        SCENE_TEST(a_loss_of_zero_beside_a_nan_gradient_hides_it),
-        SCENE_TEST(a_moving_loss_hides_nothing),
-        SCENE_TEST(a_nan_gradient_beside_a_finite_loss_is_of_the_backward_pass),
-        SCENE_TEST(a_nan_gradient_is_not_of_the_forward_pass),
-        SCENE_TEST(a_nan_loss_is_not_of_the_backward_pass),
-        SCENE_TEST(a_nan_loss_is_of_the_forward_pass),
-        SCENE_TEST(a_norm_that_grows_out_of_a_flat_start_is_learning),
-        SCENE_TEST(a_norm_that_grows_over_the_run_is_found),
-        SCENE_TEST(a_tanh_of_moderate_deviation_is_not_saturated),
-        SCENE_TEST(a_weight_without_a_gradient_has_no_path),
-        SCENE_TEST(a_zero_gradient_below_a_dead_layer_is_the_layers),
-        SCENE_TEST(activations_of_one_scale_are_left_alone),
-        SCENE_TEST(activations_that_grow_over_time_are_found),
-        SCENE_TEST(activations_that_shrink_over_depth_are_found),
-        SCENE_TEST(an_infinite_weight_is_found),
-        SCENE_TEST(finite_weights_are_left_alone),
-        SCENE_TEST(half_zeros_are_no_dead_units),
-        SCENE_TEST(one_small_gradient_does_not_vanish),
-        SCENE_TEST(one_spike_is_no_rate),
-        SCENE_TEST(saturation_is_seen_in_the_deviation),
-        SCENE_TEST(spikes_of_the_norm_are_counted),
-        SCENE_TEST(units_that_never_answer_are_counted_by_the_probe),
-        SCENE_TEST(what_was_learned_may_have_small_gradients),
+        STORY_TEST(a_falling_gradient_does_not_explode),
+        STORY_TEST(a_gradient_of_exact_zeros_is_found),
+        STORY_TEST(a_gradient_that_falls_over_depth_vanishes),
+        STORY_TEST(a_gradient_that_grows_over_depth_explodes),
+        STORY_TEST(a_healthy_run_has_no_finding),
+        STORY_TEST(a_layer_of_zeros_is_dead),
+        STORY_TEST(a_loss_of_zero_beside_a_nan_gradient_hides_it),
+        STORY_TEST(a_moving_loss_hides_nothing),
+        STORY_TEST(a_nan_gradient_beside_a_finite_loss_is_of_the_backward_pass),
+        STORY_TEST(a_nan_gradient_is_not_of_the_forward_pass),
+        STORY_TEST(a_nan_loss_is_not_of_the_backward_pass),
+        STORY_TEST(a_nan_loss_is_of_the_forward_pass),
+        STORY_TEST(a_norm_that_grows_out_of_a_flat_start_is_learning),
+        STORY_TEST(a_norm_that_grows_over_the_run_is_found),
+        STORY_TEST(a_tanh_of_moderate_deviation_is_not_saturated),
+        STORY_TEST(a_weight_without_a_gradient_has_no_path),
+        STORY_TEST(a_zero_gradient_below_a_dead_layer_is_the_layers),
+        STORY_TEST(activations_of_one_scale_are_left_alone),
+        STORY_TEST(activations_that_grow_over_time_are_found),
+        STORY_TEST(activations_that_shrink_over_depth_are_found),
+        STORY_TEST(an_infinite_weight_is_found),
+        STORY_TEST(finite_weights_are_left_alone),
+        STORY_TEST(half_zeros_are_no_dead_units),
+        STORY_TEST(one_small_gradient_does_not_vanish),
+        STORY_TEST(one_spike_is_no_rate),
+        STORY_TEST(saturation_is_seen_in_the_deviation),
+        STORY_TEST(spikes_of_the_norm_are_counted),
+        STORY_TEST(units_that_never_answer_are_counted_by_the_probe),
+        STORY_TEST(what_was_learned_may_have_small_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "support_scene.h"
+#include "support_story.h"
 
 /* Optimizer. */
 
@@ -63,25 +63,25 @@ SILENT(steady_weights_do_not_grow, "weight-growth", 400, NULL)
 
 static void weight_decay_that_pulls_harder_than_the_loss_is_found(void **state)
 {
-    Scene scene = scene_new(state, "relu");
-    scene_config(&scene, SETS("optimizer.type=sgd", "optimizer.weight_decay=0.5"));
-    scene_run(&scene, 400, updates_are_tiny);
-    assert_fires(&scene, "weight-decay-dominates", SEVERITY_WARNING);
+    Story story = story_new(state, "relu");
+    story_config(&story, SETS("optimizer.type=sgd", "optimizer.weight_decay=0.5"));
+    story_run(&story, 400, updates_are_tiny);
+    assert_fires(&story, "weight-decay-dominates", SEVERITY_WARNING);
 }
 SILENT(a_usual_weight_decay_is_left_alone, "weight-decay-dominates", 400, updates_are_tiny)
 
 static void adam(void **state, double magnitude, bool fires)
 {
-    Scene scene = scene_new(state, "relu");
+    Story story = story_new(state, "relu");
     double counts[] = {100};
-    scene_config(&scene, NULL);
-    scene_run(&scene, 400, updates_are_tiny);
+    story_config(&story, NULL);
+    story_run(&story, 400, updates_are_tiny);
     for (int i = 0; i < PARAMETERS; i++)
-        record_add_histogram(scene.record, i, (int)floor(log2(magnitude)), counts, 1);
+        record_add_histogram(story.record, i, (int)floor(log2(magnitude)), counts, 1);
     if (fires)
-        assert_fires(&scene, "adam-eps-dominates", SEVERITY_WARNING);
+        assert_fires(&story, "adam-eps-dominates", SEVERITY_WARNING);
     else
-        assert_silent(&scene, "adam-eps-dominates");
+        assert_silent(&story, "adam-eps-dominates");
 }
 static void gradients_below_eps_are_found(void **state)
 {
@@ -125,61 +125,61 @@ SILENT(a_steady_norm_is_no_sum, "accum-stale", 100, NULL)
 
 static void a_clip_far_above_all_norms_is_inert(void **state)
 {
-    Scene scene = scene_new(state, "relu");
-    scene_config(&scene, SETS("clip={\"type\":\"norm\",\"max_norm\":1000}"));
-    scene_run(&scene, 100, NULL);
-    assert_fires(&scene, "clip-inert", SEVERITY_INFO);
+    Story story = story_new(state, "relu");
+    story_config(&story, SETS("clip={\"type\":\"norm\",\"max_norm\":1000}"));
+    story_run(&story, 100, NULL);
+    assert_fires(&story, "clip-inert", SEVERITY_INFO);
 }
 static void a_clip_near_the_norms_is_not_inert(void **state)
 {
-    Scene scene = scene_new(state, "relu");
-    scene_config(&scene, SETS("clip={\"type\":\"norm\",\"max_norm\":2}"));
-    scene_run(&scene, 100, NULL);
-    assert_silent(&scene, "clip-inert");
+    Story story = story_new(state, "relu");
+    story_config(&story, SETS("clip={\"type\":\"norm\",\"max_norm\":2}"));
+    story_run(&story, 100, NULL);
+    assert_silent(&story, "clip-inert");
 }
 
-static Scene scaled(void **state, int skip_every, double scale)
+static Story scaled(void **state, int skip_every, double scale)
 {
-    Scene scene = scene_new(state, "relu");
-    scene_config(&scene, NULL);
+    Story story = story_new(state, "relu");
+    story_config(&story, NULL);
     for (int64_t step = 1; step <= 400; step++) {
         Said said = healthy(step);
         bool skipped = skip_every && step % skip_every == 0;
         said.skipped = skipped;
         said.scale = scale;
-        scene_step(&scene, step, &said);
-        record_add_scaler(scene.record, step, scale, skipped);
+        story_step(&story, step, &said);
+        record_add_scaler(story.record, step, scale, skipped);
     }
-    return scene;
+    return story;
 }
 static void many_skips_are_found(void **state)
 {
-    Scene scene = scaled(state, 20, 1024);
-    assert_fires(&scene, "scaler-skips", SEVERITY_WARNING);
-    assert_silent(&scene, "scaler-floor");
+    Story story = scaled(state, 20, 1024);
+    assert_fires(&story, "scaler-skips", SEVERITY_WARNING);
+    assert_silent(&story, "scaler-floor");
 }
 static void a_skip_now_and_then_is_probing(void **state)
 {
-    Scene scene = scaled(state, 300, 1024);
-    assert_silent(&scene, "scaler-skips");
+    Story story = scaled(state, 300, 1024);
+    assert_silent(&story, "scaler-skips");
 }
 static void a_scale_of_one_is_the_floor(void **state)
 {
-    Scene scene = scaled(state, 20, 1);
-    assert_fires(&scene, "scaler-floor", SEVERITY_ERROR);
+    Story story = scaled(state, 20, 1);
+    assert_fires(&story, "scaler-floor", SEVERITY_ERROR);
 }
 
 static void subnormal(void **state, int exponent, bool fires)
 {
-    Scene scene = scene_new(state, "relu");
+    Story story = story_new(state, "relu");
     double counts[] = {1000};
-    scene_config(&scene, NULL);
-    scene_run(&scene, 50, NULL);
-    record_add_histogram(scene.record, WEIGHT_1, exponent, counts, 1);
+    story_config(&story, NULL);
+    story_run(&story, 50, NULL);
+    record_add_histogram(story.record, WEIGHT_1, exponent, counts, 1);
     if (fires)
-        assert_fires(&scene, "underflow-flush", SEVERITY_WARNING);
+        assert_fires(&story, "underflow-flush", SEVERITY_WARNING);
     else
-        assert_silent(&scene, "underflow-flush");
+        assert_silent(&story, "underflow-flush");
 }
 static void gradients_below_the_smallest_normal_number_are_found(void **state)
 {
@@ -223,15 +223,15 @@ static void loss_alternates(Said *said, int64_t step)
 }
 static void oscillation(void **state, double deviation, bool fires)
 {
-    Scene scene = scene_new(state, "relu");
-    scene_config(&scene, NULL);
-    scene_run(&scene, 400, loss_alternates);
-    scene.final = (Probe){.samples = 200, .loss = 1, .loss_deviation = deviation};
-    scene.evidence.final = &scene.final;
+    Story story = story_new(state, "relu");
+    story_config(&story, NULL);
+    story_run(&story, 400, loss_alternates);
+    story.final = (Probe){.samples = 200, .loss = 1, .loss_deviation = deviation};
+    story.evidence.final = &story.final;
     if (fires)
-        assert_fires(&scene, "loss-oscillation", SEVERITY_WARNING);
+        assert_fires(&story, "loss-oscillation", SEVERITY_WARNING);
     else
-        assert_silent(&scene, "loss-oscillation");
+        assert_silent(&story, "loss-oscillation");
 }
 static void a_loss_that_alternates_beyond_sampling_oscillates(void **state)
 {
@@ -244,19 +244,19 @@ static void swings_that_sampling_explains_are_noise(void **state)
 
 static void validated(void **state, double rise, bool fires)
 {
-    Scene scene = scene_new(state, "relu");
-    scene_config(&scene, NULL);
+    Story story = story_new(state, "relu");
+    story_config(&story, NULL);
     for (int64_t step = 1; step <= 400; step++) {
         Said said = healthy(step);
-        scene_step(&scene, step, &said);
+        story_step(&story, step, &said);
         if (step % 20 == 0)
-            record_add_evaluation(scene.record, step,
+            record_add_evaluation(story.record, step,
                                   step < 200 ? 1.386 - 0.004 * (double)step : 0.586 + rise * (double)(step - 200), 0.5);
     }
     if (fires)
-        assert_fires(&scene, "overfit", SEVERITY_WARNING);
+        assert_fires(&story, "overfit", SEVERITY_WARNING);
     else
-        assert_silent(&scene, "overfit");
+        assert_silent(&story, "overfit");
 }
 static void a_rising_validation_loss_is_overfitting(void **state)
 {
@@ -270,47 +270,47 @@ static void a_flat_validation_loss_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENE_TEST(a_clip_far_above_all_norms_is_inert),
-        SCENE_TEST(a_clip_near_the_norms_is_not_inert),
-        SCENE_TEST(a_falling_loss_does_not_diverge),
-        SCENE_TEST(a_falling_loss_is_not_stuck),
-        SCENE_TEST(a_flat_validation_loss_is_none),
-        SCENE_TEST(a_loss_at_chance_is_stuck),
-        SCENE_TEST(a_loss_that_alternates_beyond_sampling_oscillates),
-        SCENE_TEST(a_loss_that_falls_to_the_end_is_no_plateau),
-        SCENE_TEST(a_loss_that_rises_for_good_diverges),
-        SCENE_TEST(a_loss_that_stays_half_way_is_a_plateau),
-        SCENE_TEST(a_rate_of_zero_changes_nothing_by_right),
-        SCENE_TEST(a_rising_validation_loss_is_overfitting),
-        SCENE_TEST(a_scale_of_one_is_the_floor),
-        SCENE_TEST(a_skip_now_and_then_is_probing),
-        SCENE_TEST(a_smooth_loss_has_no_spikes),
-        SCENE_TEST(a_steady_norm_is_no_sum),
-        SCENE_TEST(a_usual_weight_decay_is_left_alone),
-        SCENE_TEST(clipping_every_step_a_little_is_a_warning),
-        SCENE_TEST(clipping_every_step_by_a_thousand_is_an_error),
-        SCENE_TEST(gradients_above_eps_are_left_alone),
-        SCENE_TEST(gradients_below_eps_are_found),
-        SCENE_TEST(gradients_below_the_smallest_normal_number_are_found),
-        SCENE_TEST(gradients_that_add_up_are_found),
-        SCENE_TEST(large_updates_are_a_warning),
-        SCENE_TEST(large_updates_of_what_learns_are_a_remark),
-        SCENE_TEST(layers_that_share_the_norm_are_left_alone),
-        SCENE_TEST(many_skips_are_found),
-        SCENE_TEST(no_clipping_is_not_saturated),
-        SCENE_TEST(one_layer_that_decides_the_clipping_is_found),
-        SCENE_TEST(small_normal_gradients_are_left_alone),
-        SCENE_TEST(spikes_of_the_loss_are_found),
-        SCENE_TEST(steady_weights_do_not_grow),
-        SCENE_TEST(swings_that_sampling_explains_are_noise),
-        SCENE_TEST(updates_are_measured_by_the_first_weights),
-        SCENE_TEST(updates_beyond_the_weights_are_an_error),
-        SCENE_TEST(updates_of_a_thousandth_are_usual),
-        SCENE_TEST(updates_that_change_nothing_are_found),
-        SCENE_TEST(usual_updates_are_not_too_low),
-        SCENE_TEST(weight_decay_that_pulls_harder_than_the_loss_is_found),
-        SCENE_TEST(weights_that_grow_without_end_are_found),
-        SCENE_TEST(weights_that_stay_as_they_are_are_found),
+        STORY_TEST(a_clip_far_above_all_norms_is_inert),
+        STORY_TEST(a_clip_near_the_norms_is_not_inert),
+        STORY_TEST(a_falling_loss_does_not_diverge),
+        STORY_TEST(a_falling_loss_is_not_stuck),
+        STORY_TEST(a_flat_validation_loss_is_none),
+        STORY_TEST(a_loss_at_chance_is_stuck),
+        STORY_TEST(a_loss_that_alternates_beyond_sampling_oscillates),
+        STORY_TEST(a_loss_that_falls_to_the_end_is_no_plateau),
+        STORY_TEST(a_loss_that_rises_for_good_diverges),
+        STORY_TEST(a_loss_that_stays_half_way_is_a_plateau),
+        STORY_TEST(a_rate_of_zero_changes_nothing_by_right),
+        STORY_TEST(a_rising_validation_loss_is_overfitting),
+        STORY_TEST(a_scale_of_one_is_the_floor),
+        STORY_TEST(a_skip_now_and_then_is_probing),
+        STORY_TEST(a_smooth_loss_has_no_spikes),
+        STORY_TEST(a_steady_norm_is_no_sum),
+        STORY_TEST(a_usual_weight_decay_is_left_alone),
+        STORY_TEST(clipping_every_step_a_little_is_a_warning),
+        STORY_TEST(clipping_every_step_by_a_thousand_is_an_error),
+        STORY_TEST(gradients_above_eps_are_left_alone),
+        STORY_TEST(gradients_below_eps_are_found),
+        STORY_TEST(gradients_below_the_smallest_normal_number_are_found),
+        STORY_TEST(gradients_that_add_up_are_found),
+        STORY_TEST(large_updates_are_a_warning),
+        STORY_TEST(large_updates_of_what_learns_are_a_remark),
+        STORY_TEST(layers_that_share_the_norm_are_left_alone),
+        STORY_TEST(many_skips_are_found),
+        STORY_TEST(no_clipping_is_not_saturated),
+        STORY_TEST(one_layer_that_decides_the_clipping_is_found),
+        STORY_TEST(small_normal_gradients_are_left_alone),
+        STORY_TEST(spikes_of_the_loss_are_found),
+        STORY_TEST(steady_weights_do_not_grow),
+        STORY_TEST(swings_that_sampling_explains_are_noise),
+        STORY_TEST(updates_are_measured_by_the_first_weights),
+        STORY_TEST(updates_beyond_the_weights_are_an_error),
+        STORY_TEST(updates_of_a_thousandth_are_usual),
+        STORY_TEST(updates_that_change_nothing_are_found),
+        STORY_TEST(usual_updates_are_not_too_low),
+        STORY_TEST(weight_decay_that_pulls_harder_than_the_loss_is_found),
+        STORY_TEST(weights_that_grow_without_end_are_found),
+        STORY_TEST(weights_that_stay_as_they_are_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,12 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "support_scene.h"
+#include "support_story.h"
 
 static const char *const parameter_names[] = {"linear1.weight", "linear2.weight", "linear3.weight", "linear3.bias"};
 static const char *const layer_names[] = {"linear1", "act1", "linear2", "act2", "linear3"};
 
-void scene_config(Scene *scene, const char *const *sets)
+void story_config(Story *story, const char *const *sets)
 {
     static const char text[] =
         "{\"model\": {\"input\": [4], \"layers\": ["
@@ -17,30 +17,30 @@ void scene_config(Scene *scene, const char *const *sets)
         "{\"type\": \"linear\", \"name\": \"linear3\", \"out\": 4}]}, "
         "\"data\": {\"type\": \"blobs\", \"features\": 4, \"classes\": 4, \"samples\": 200}, \"loss\": \"cross_entropy\", "
         "\"optimizer\": {\"type\": \"adamw\", \"lr\": 0.01}, \"train\": {\"steps\": 400}}";
-    const char *path = bench_file(scene->bench, "scene.json", text);
+    const char *path = bench_file(story->bench, "story.json", text);
     int count = 0;
     while (sets && sets[count])
         count++;
-    Config *config = config_read(scene->bench->arena, path, sets, count, scene->bench->err);
+    Config *config = config_read(story->bench->arena, path, sets, count, story->bench->err);
     if (!config)
-        fail_msg("%s", error_message(scene->bench->err, 0));
-    scene->data = *data_facts_new(scene->bench->arena, config);
-    scene->evidence.config = config;
-    scene->evidence.data = &scene->data;
+        fail_msg("%s", error_message(story->bench->err, 0));
+    story->data = *data_facts_new(story->bench->arena, config);
+    story->evidence.config = config;
+    story->evidence.data = &story->data;
 }
 
-Scene scene_new(void **state, const char *activation)
+Story story_new(void **state, const char *activation)
 {
-    Scene scene = {.bench = *state};
-    scene.record = record_new(scene.bench->arena, "run", "gradtool run");
+    Story story = {.bench = *state};
+    story.record = record_new(story.bench->arena, "run", "gradtool run");
     for (int i = 0; i < PARAMETERS; i++) {
-        RecordTensor *p = record_add_parameter(scene.record, parameter_names[i]);
+        RecordTensor *p = record_add_parameter(story.record, parameter_names[i]);
         p->rank = i == BIAS_3 ? 1 : 2;
         p->elements = i == BIAS_3 ? 4 : 32;
     }
     for (int i = 0; i < LAYERS; i++)
-        record_add_layer(scene.record, layer_names[i], i % 2 ? activation : "linear");
-    return scene;
+        record_add_layer(story.record, layer_names[i], i % 2 ? activation : "linear");
+    return story;
 }
 
 Said healthy(int64_t step)
@@ -63,9 +63,9 @@ Said healthy(int64_t step)
     return said;
 }
 
-void scene_step(Scene *scene, int64_t step, const Said *said)
+void story_step(Story *story, int64_t step, const Said *said)
 {
-    Record *record = scene->record;
+    Record *record = story->record;
     const double scalar[] = {said->loss, said->rate, said->norm, said->clipped, said->scale, said->skipped};
     for (int i = 0; i < RECORD_SCALARS; i++)
         record_add_scalar(record, (RecordScalar)i, step, scalar[i]);
@@ -82,40 +82,40 @@ void scene_step(Scene *scene, int64_t step, const Said *said)
     }
     if (said->clipped < said->norm)
         record_add_clip(record, step, "norm", said->clipped);
-    scene->steps = step;
+    story->steps = step;
 }
 
-const Diagnosis *scene_diagnose(Scene *scene)
+const Diagnosis *story_diagnose(Story *story)
 {
-    Arena *arena = scene->bench->arena;
-    if (scene->steps) {
-        record_end(scene->record);
-        scene->record->planned = scene->steps;
-        scene->evidence.record = scene->record;
+    Arena *arena = story->bench->arena;
+    if (story->steps) {
+        record_end(story->record);
+        story->record->planned = story->steps;
+        story->evidence.record = story->record;
     }
-    return diagnose(arena, &scene->evidence, rule_settings_new(arena), NULL);
+    return diagnose(arena, &story->evidence, rule_settings_new(arena), NULL);
 }
 
 /* The first finding of one rule; NULL: there is none. */
-static const Finding *judge(Scene *scene, const char *rule)
+static const Finding *judge(Story *story, const char *rule)
 {
-    const Diagnosis *diagnosis = scene_diagnose(scene);
+    const Diagnosis *diagnosis = story_diagnose(story);
     for (int i = 0; i < diagnosis->findings; i++)
         if (!strcmp(diagnosis->finding[i]->rule->name, rule))
             return diagnosis->finding[i];
     return NULL;
 }
 
-void assert_silent(Scene *scene, const char *rule)
+void assert_silent(Story *story, const char *rule)
 {
-    const Finding *finding = judge(scene, rule);
+    const Finding *finding = judge(story, rule);
     if (finding)
         fail_msg("%s fired: %s", rule, finding->message);
 }
 
-const Finding *assert_fires(Scene *scene, const char *rule, Severity severity)
+const Finding *assert_fires(Story *story, const char *rule, Severity severity)
 {
-    const Finding *finding = judge(scene, rule);
+    const Finding *finding = judge(story, rule);
     if (!finding)
         fail_msg("%s did not fire", rule);
     if (finding->severity != severity)
@@ -123,12 +123,12 @@ const Finding *assert_fires(Scene *scene, const char *rule, Severity severity)
     return finding;
 }
 
-void scene_run(Scene *scene, int64_t steps, void (*change)(Said *said, int64_t step))
+void story_run(Story *story, int64_t steps, void (*change)(Said *said, int64_t step))
 {
     for (int64_t step = 1; step <= steps; step++) {
         Said said = healthy(step);
         if (change)
             change(&said, step);
-        scene_step(scene, step, &said);
+        story_step(story, step, &said);
     }
 }
