@@ -24,9 +24,8 @@ void story_config(Story *story, const char *const *sets)
     Config *config = config_read(story->bench->arena, path, sets, count, story->bench->err);
     if (!config)
         fail_msg("%s", error_message(story->bench->err, 0));
-    story->data = *data_facts_new(story->bench->arena, config);
     story->evidence.config = config;
-    story->evidence.data = &story->data;
+    story->evidence.data = data_facts_new(story->bench->arena, config);
 }
 
 Story story_new(void **state, const char *activation)

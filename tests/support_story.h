@@ -13,7 +13,6 @@ typedef struct Story {
     Bench *bench;
     Record *record;
     Evidence evidence;
-    DataFacts data;
     Probe initial, final;
     Prediction prediction;
     OverfitTrial overfit;
